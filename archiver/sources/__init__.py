@@ -1,0 +1,1 @@
+"""Where clicks come from: one module per service, and what they share."""

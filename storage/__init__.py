@@ -1,0 +1,1 @@
+"""Where clicks rest: one module per store, and the ledger."""
