@@ -8,6 +8,7 @@
     ├── SourceError             3   something could not be fetched; it is fetched next time
     │   ├── AccountError            no other window of this account can do better in this run
     │   └── WindowError             this window is left uncovered, the others go on
+    │       ├── UnavailableError    the service doesn't answer; after a few of these, all wait
     │       └── UnstableError       the pages shifted while they were read: read them again
 
 A message names the operation, the object and the remedy. None of them holds a secret or a
@@ -59,6 +60,10 @@ class AccountError(SourceError):
 
 class WindowError(SourceError):
     """One window can't be fetched in this run; other windows may be."""
+
+
+class UnavailableError(WindowError):
+    """The service gave no answer, or a server error, however often it was asked."""
 
 
 class UnstableError(WindowError):

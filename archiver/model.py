@@ -1,7 +1,11 @@
 """The words of the program as data: windows, clicks, pages, reports."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+Outcome: TypeAlias = Literal["complete", "partial", "failed"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,3 +28,128 @@ class Window:
 
 def _z(instant: datetime) -> str:
     return instant.isoformat().replace("+00:00", "Z")
+
+
+class Click(NamedTuple):
+    """One record of link history, as stored and exported; no value is None, never "".
+
+    Pages and slices hold clicks as plain tuples in this order (`Row`): a million named objects
+    cost more than all checks together. `Click._make(row)` names a row's values.
+    """
+
+    account: str
+    service: str
+    clicked_at: str  # UTC, 2026-11-19T08:15:30Z
+    clicked_at_source: str  # the service's own text
+    id: str | None
+    link_id: str | None
+    link: str | None
+    destination: str | None
+    title: str | None
+    group: str | None
+    ip: str | None
+    country: str | None
+    referrer: str | None
+    user_agent: str | None
+    is_unique: bool | None
+    conversion: str | None
+    extra: str | None  # a JSON object, keys sorted, of what the service sent and we don't know
+
+
+CLICK_FIELDS = Click._fields
+CLICKED_AT = CLICK_FIELDS.index("clicked_at")
+CLICK_ID = CLICK_FIELDS.index("id")
+Row: TypeAlias = tuple[Any, ...]  # a Click's values, in the order of CLICK_FIELDS
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of the service: its records as rows, and what it states about them.
+
+    `total`, `limit` and `offset` are None where the service doesn't state them; `served_at` is
+    the service's clock (HTTP `Date`) when it answered.
+    """
+
+    rows: list[Row]
+    total: int | None = None
+    limit: int | None = None
+    offset: int | None = None
+    served_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A slice read whole and found consistent: as many records as stated, none twice.
+
+    It may hold clicks from outside the slice's window, where the service gives more than asked.
+    """
+
+    rows: list[Row]
+    served_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The window holds too much for one slice: fetch these windows, together the same, instead."""
+
+    windows: list[Window]
+
+
+@dataclass(slots=True)
+class AccountReport:
+    """What one run did for one account.
+
+    `windows` counts slices committed, `fetched` the records that belong to them.
+   """
+
+    name: str
+    fetched: int = 0
+    new: int = 0
+    windows: int = 0
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    identity_changed: bool = False  # the service began or ceased to give ids
+
+    @property
+    def duplicates(self) -> int:
+        return self.fetched - self.new
+
+    @property
+    def outcome(self) -> Outcome:
+        if not self.errors:
+            return "complete"
+        return "partial" if self.windows else "failed"
+
+    @property
+    def error(self) -> str | None:
+        return "\n".join(self.errors) or None
+
+    def as_json(self) -> dict[str, Any]:
+        """The account's part of `run --json` (fixed by docs/commands.md)."""
+        names = ("name", "outcome", "fetched", "new", "duplicates", "windows", "error")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """One execution: what it did for each of its accounts."""
+
+    accounts: list[AccountReport]
+
+    @property
+    def outcome(self) -> Outcome:
+        return summarize(account.outcome for account in self.accounts)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "outcome": self.outcome,
+            "accounts": [account.as_json() for account in self.accounts],
+        }
+
+
+def summarize(outcomes: Iterable[Outcome]) -> Outcome:
+    """One word for several accounts: `failed` only where each of them is."""
+    seen = set(outcomes)
+    if seen <= {"complete"}:
+        return "complete"
+    return "failed" if seen == {"failed"} else "partial"

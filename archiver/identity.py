@@ -1,0 +1,146 @@
+"""When two records are one click, and what becomes of a click that comes back changed.
+
+With an id from the service, the id is the identity. Without one it is a hash of what can't change
+about the event, and the click's number among those alike: real services record three identical
+clicks within a second, and a set would lose two of them.
+
+Title, group and destination belong to the link, and country, uniqueness, conversion and unknown
+fields can come later: they are no part of identity.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Any, TypeAlias
+
+import orjson
+
+from archiver.model import CLICK_FIELDS, CLICK_ID, Row
+
+Facts: TypeAlias = tuple[Any, ...]
+Known: TypeAlias = Mapping[str, Facts]  # the stored clicks of a window: key -> latest facts
+
+#: A click's own facts, in this order: where one of them changes, the click has a revision.
+FACT_FIELDS = (
+    "link_id",
+    "ip",
+    "country",
+    "referrer",
+    "user_agent",
+    "is_unique",
+    "conversion",
+    "extra",
+)
+facts_of = itemgetter(*map(CLICK_FIELDS.index, FACT_FIELDS))
+
+_event_of = itemgetter(*map(CLICK_FIELDS.index, ("clicked_at", "ip", "referrer", "user_agent")))
+_link_id_of = itemgetter(CLICK_FIELDS.index("link_id"))
+_link_of = itemgetter(CLICK_FIELDS.index("link"))
+
+_ID = "id:"
+_EVENT = "event:"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """A slice held against what is stored: the rows to add, their keys, and what changed."""
+
+    new: list[Row] = field(default_factory=list)
+    new_keys: list[str] = field(default_factory=list)
+    revised: dict[str, Row] = field(default_factory=dict)
+
+
+def content_of(row: Row) -> bytes:
+    """All of a stored click as canonical bytes: for digests, and for ties in an order."""
+    return orjson.dumps(row)
+
+
+def digest_of(rows: Iterable[Row]) -> int:
+    """The sum, modulo 2**128, of a 128-bit hash of each click: the order doesn't matter."""
+    hashes = (blake2b(orjson.dumps(row), digest_size=16).digest() for row in rows)
+    return sum(int.from_bytes(digest) for digest in hashes) % (1 << 128)
+
+
+def keys_of(rows: Sequence[Row]) -> list[str]:
+    """The key of each stored row: `id:<id>`, or `event:<hash>:<number among the alike>`.
+
+    The rows stand in the order in which they were stored; so the numbers come out as they were
+    given.
+    """
+    counts: defaultdict[str, int] = defaultdict(int)
+    keys = []
+    for base in map(_base_of, rows):
+        counts[base] += 1
+        keys.append(_key(base, counts[base]))
+    return keys
+
+
+def speaks_of_ids(keys: Iterable[str]) -> set[bool]:
+    """Whether keys are from the service's ids (True), from hashes (False), both, or none."""
+    return {key.startswith(_ID) for key in keys}
+
+
+def reconcile(known: Known, rows: Sequence[Row]) -> Reconciled:
+    """Find what a slice adds to the stored clicks of its window, and which of them it changes.
+
+    Of clicks alike in identity, those with the facts of a stored one are that one; the others are
+    taken for changed ones, as far as there are stored ones left, and then for new ones. So the
+    larger multiplicity is kept, and the same slice a second time changes nothing.
+    """
+    alike_known: defaultdict[str, dict[str, Facts]] = defaultdict(dict)
+    for key, facts in known.items():
+        alike_known[_base_of_key(key)][key] = facts
+    result = Reconciled()
+    for base, alike in _grouped(rows).items():
+        stored = alike_known.get(base, {})
+        added = _match(stored, alike, result.revised) if stored else alike
+        result.new.extend(added)
+        result.new_keys.extend(
+            _key(base, number) for number in range(len(stored) + 1, len(stored) + len(added) + 1)
+        )
+    return result
+
+
+def _match(stored: Known, alike: list[Row], revised: dict[str, Row]) -> list[Row]:
+    """Pair the alike rows with stored ones; note the changed pairs, return the rows left over."""
+    unseen = dict(stored)
+    changed = []
+    for row in alike:
+        facts = facts_of(row)
+        same = next((key for key, stored_facts in unseen.items() if stored_facts == facts), None)
+        if same is None:
+            changed.append(row)
+        else:
+            del unseen[same]
+    pairs = list(zip(unseen, changed, strict=False))
+    revised.update(pairs)
+    return changed[len(pairs) :]
+
+
+def _grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows by identity; the alike in the order of their content, whatever the service's."""
+    groups: defaultdict[str, list[Row]] = defaultdict(list)
+    for base, row in zip(map(_base_of, rows), rows, strict=True):
+        groups[base].append(row)
+    for alike in groups.values():
+        if len(alike) > 1:
+            alike.sort(key=content_of)
+    return groups
+
+
+def _base_of(row: Row) -> str:
+    click_id = row[CLICK_ID]
+    if click_id is not None:
+        return f"{_ID}{click_id}"
+    event = (*_event_of(row), _link_id_of(row) or _link_of(row))
+    return f"{_EVENT}{blake2b(orjson.dumps(event), digest_size=16).hexdigest()}"
+
+
+def _key(base: str, number: int) -> str:
+    return base if base.startswith(_ID) else f"{base}:{number}"
+
+
+def _base_of_key(key: str) -> str:
+    return key if key.startswith(_ID) else key.rpartition(":")[0]

@@ -1,0 +1,33 @@
+"""A click as one line of JSON: the form of the JSONL store and of exports."""
+
+from typing import Any
+
+import orjson
+
+from archiver.model import CLICK_FIELDS, Row
+
+_TIME_MARK = b'"clicked_at":"'
+_TIME_LENGTH = len("2026-11-19T08:15:30Z")
+_EXTRA = CLICK_FIELDS.index("extra")
+
+
+def line_of(row: Row) -> bytes:
+    """The click as a JSON object on one line, its newline included."""
+    click: dict[str, Any] = dict(zip(CLICK_FIELDS, row, strict=True))
+    if row[_EXTRA] is not None:
+        click["extra"] = orjson.Fragment(row[_EXTRA])
+    return orjson.dumps(click, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def row_of(line: bytes) -> Row:
+    """The click of a line. Raises ValueError or KeyError where the line isn't one."""
+    click = orjson.loads(line)
+    if click["extra"] is not None:
+        click["extra"] = orjson.dumps(click["extra"], option=orjson.OPT_SORT_KEYS).decode()
+    return tuple([click[field] for field in CLICK_FIELDS])
+
+
+def time_of(line: bytes) -> str:
+    """A line's `clicked_at`, without reading all of it. Raises ValueError where it has none."""
+    start = line.index(_TIME_MARK) + len(_TIME_MARK)
+    return line[start : start + _TIME_LENGTH].decode()

@@ -1,0 +1,111 @@
+"""Takes secrets out of what is shown, logged, kept or sent, in every form they travel in."""
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+_MASK = "[redacted]"
+_SHORT = 4
+# Each may itself have been encoded or escaped, once or more.
+_PERCENT = "%(?:25)*"
+_AMPERSAND = "&(?:amp;)*"
+_BACKSLASH = r"\\{1,4}"
+_XML_NAMES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
+_LETTERS = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
+
+
+class Redactor:
+    """Replaces secrets in finished text by `[redacted]`.
+
+    A secret is found as it is, and with any of its characters percent-encoded (a space as `+`
+    too) or escaped as JSON, XML, HTML and Python do; so is its MD5, as bytes and in hexadecimal.
+    Hexadecimal digits may be in either case. Where secrets overlap, all that they cover goes.
+
+    A secret of fewer than four characters is found only where neither a letter nor a digit
+    adjoins it: taken out of words it would spoil every message, and tell itself by its absence.
+    Empty ones are ignored.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        # Each looks ahead, so that a match is found where it overlaps the one before.
+        self._patterns = [
+            re.compile(f"(?=({form}))")
+            for secret in {secret for secret in secrets if secret}
+            for form in _forms(secret)
+        ]
+
+    def redact(self, text: str) -> str:
+        """Give the text without the secrets."""
+        spans = sorted(match.span(1) for form in self._patterns for match in form.finditer(text))
+        kept: list[str] = []
+        done = 0
+        for start, end in spans:
+            if start >= done:
+                kept += [text[done:start], _MASK]
+            done = max(done, end)
+        return "".join(kept) + text[done:]
+
+
+class RedactingFormatter(logging.Formatter):
+    """Redacts the finished text of a record, its traceback included."""
+
+    def __init__(
+        self, redactor: Redactor, fmt: str | None = None, datefmt: str | None = None
+    ) -> None:
+        super().__init__(fmt, datefmt)
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the record's text without the secrets."""
+        return self._redactor.redact(super().format(record))
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Give the regular expressions that find a secret and its MD5."""
+    plain = _encoded(secret)
+    if len(secret) < _SHORT:
+        # `%3D` may go before, as in `pass%3Dabc`.
+        plain = rf"(?:(?<![^\W_])|(?<=%[0-9A-Fa-f]{{2}})){plain}(?![^\W_])"
+    yield plain
+    # Linkbee's API takes the digest's bytes for the password.
+    digest = hashlib.md5(secret.encode(errors="replace"), usedforsecurity=False)
+    yield f"(?i:{digest.hexdigest()})"
+    yield _encoded(digest.digest().decode("latin-1"))
+
+
+def _encoded(text: str) -> str:
+    """Give the regular expression for a text of which each character may be encoded."""
+    parts: list[str] = []
+    for character, run in groupby(text):
+        length = len(list(run))
+        # One backslash may stand as several, but a long run must not be split in all ways.
+        count = f"{{{length},{8 * length}}}" if character == "\\" else f"{{{length}}}"
+        plain, *encoded = _encodings(character)
+        parts.append(f"(?:{plain}|(?i:{'|'.join(encoded)})){count}")
+    return "".join(parts)
+
+
+def _encodings(character: str) -> Iterator[str]:
+    """Give the regular expressions of a character: itself, in a URL, JSON, Python, XML, HTML."""
+    code = ord(character)
+    utf8 = character.encode(errors="replace")
+    utf16 = character.encode("utf-16-be", errors="replace")
+    yield re.escape(character)
+    if character == " ":
+        yield r"\+"
+    yield "".join(f"{_PERCENT}{byte:02x}" for byte in utf8)
+    yield "".join(f"{_BACKSLASH}x{byte:02x}" for byte in utf8)
+    if 0x80 <= code <= 0xFF:  # Latin-1, and a byte of a digest
+        yield f"{_PERCENT}{code:02x}"
+        yield f"{_BACKSLASH}x{code:02x}"
+    yield "".join(f"{_BACKSLASH}u{utf16[at : at + 2].hex()}" for at in range(0, len(utf16), 2))
+    yield f"{_BACKSLASH}u{code:08x}"
+    if character in _LETTERS:
+        yield _BACKSLASH + _LETTERS[character]
+    elif not character.isalnum():
+        yield _BACKSLASH + re.escape(character)
+    yield f"{_AMPERSAND}#(?:0*{code}|x0*{code:x});"
+    if character in _XML_NAMES:
+        yield f"{_AMPERSAND}{_XML_NAMES[character]};"

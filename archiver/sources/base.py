@@ -1,0 +1,46 @@
+"""What the engine asks of a source, and what a way of paging asks of a service's client."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from archiver.model import Fetched, Page, Split, Window
+
+
+class Source(Protocol):
+    """Where an account's clicks come from. Called from several threads at once."""
+
+    def fetch(self, window: Window) -> Fetched | Split:
+        """Read all clicks of a window, checked, or say into which windows it is to be split.
+
+        Raises AccountError where no window can be had in this run, WindowError where this one
+        can't.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give up whatever is under way; fetches that wait for an answer raise at once."""
+        ...
+
+
+class ClickReader(Protocol):
+    """One service's way to ask for a page of clicks."""
+
+    def read_page(self, window: Window, *, offset: int = 0) -> Page:
+        """One page of the window's clicks, from the record number `offset` on."""
+        ...
+
+    def read_second(self, second: datetime) -> Page:
+        """Ask from a second to itself: only a service whose end is in has an answer."""
+        ...
+
+
+class Paging(Protocol):
+    """A way to read a window page by page."""
+
+    def fetch(self, reader: ClickReader, window: Window) -> Fetched | Split: ...
+
+
+def earliest(instants: Iterable[datetime | None]) -> datetime | None:
+    """The earliest of the instants that are known, None without any."""
+    return min((instant for instant in instants if instant is not None), default=None)

@@ -1,0 +1,156 @@
+"""A Linktrack answer taken apart: XML or JSON bytes to what it states and its records.
+
+Both forms give the same: text or None for each field of a record, numbers as the service wrote
+them. Whatever isn't a whole document of the right shape raises WindowError: an HTML page, half a
+document or a text with status 200 must never pass for "no clicks".
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn
+from xml.etree import ElementTree as ET
+from xml.parsers import expat
+
+from archiver.errors import WindowError
+
+_NO_ERROR = (None, "", "0", False)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What an answer states, and its records. Numbers are None where they aren't stated."""
+
+    error: bool
+    message: str
+    total: int | None
+    limit: int | None
+    offset: int | None
+    records: Sequence[Mapping[str, Any]]
+
+
+def parse_envelope(body: bytes, form: Literal["xml", "json"], list_name: str) -> Envelope:
+    """Read an answer whose records stand under `list_name`."""
+    stated, records = (_parse_xml if form == "xml" else _parse_json)(body, list_name)
+    error = stated.get("error") not in _NO_ERROR
+    if records is None and not error:
+        raise WindowError(f"the service's answer has no {list_name}")
+    return Envelope(
+        error=error,
+        message=str(stated.get("msg") or ""),
+        total=_count(stated, "total"),
+        limit=_count(stated, "limit"),
+        offset=_count(stated, "offset"),
+        records=records or [],
+    )
+
+
+def _count(stated: Mapping[str, Any], name: str) -> int | None:
+    text = stated.get(name)
+    if text is None or text == "":
+        return None
+    if not (isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 19):
+        raise WindowError(f"the service's answer has no number as its {name}")
+    return int(text)
+
+
+def _not_whole(body: bytes, form: str, reason: object) -> WindowError:
+    beginning = body[:60].decode("utf-8", "replace")
+    return WindowError(
+        f"the service's answer isn't a whole {form} document ({reason}); it begins with "
+        f"{beginning!r}. If the service answers so each time, check the account's base_url and "
+        "format"
+    )
+
+
+Stated = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]] | None]
+
+
+def _parse_json(body: bytes, list_name: str) -> Stated:
+    try:
+        # Numbers stay as they are written: JSON and XML give the same text, and 1.10 stays 1.10.
+        document = json.loads(body, parse_int=str, parse_float=str, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise _not_whole(body, "JSON", error) from None
+    if not isinstance(document, dict):
+        raise _not_whole(body, "JSON", "not an object")
+    records = document.get(list_name)
+    if records is None:
+        return document, None
+    if not isinstance(records, list) or not all(type(record) is dict for record in records):
+        raise WindowError(f"the service's answer has something else than records as {list_name}")
+    if b"\\ud" in body or b"\\uD" in body:
+        records = [_without_surrogates(record) for record in records]
+    return document, records
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _without_surrogates(value: Any) -> Any:
+    """A lone surrogate isn't text and can't be stored: U+FFFD stands in its place."""
+    if isinstance(value, str):
+        if value.isascii():
+            return value
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    return value
+
+
+def _parse_xml(body: bytes, list_name: str) -> Stated:
+    try:
+        _refuse_doctype(body)
+        root = ET.fromstring(body)  # noqa: S314 - no doctype, and so no entities
+    except (ET.ParseError, expat.ExpatError, ValueError, LookupError) as error:
+        raise _not_whole(body, "XML", error) from None
+    if root.tag != "response":
+        raise _not_whole(body, "XML", f"its root is <{root.tag[:40]}>")
+    stated = {child.tag: child.text for child in root if child.tag != list_name}
+    lists = root.findall(list_name)
+    if not lists:
+        return stated, None
+    if len(lists) > 1:
+        raise WindowError(f"the service's answer has {list_name} more than once")
+    return stated, [_record(element) for element in lists[0]]
+
+
+def _record(element: ET.Element) -> Mapping[str, str | None]:
+    if element.tag != "record":
+        raise WindowError(
+            f"the service's answer has <{element.tag[:40]}> where a record should be"
+        )
+    record = {child.tag: child.text for child in element}
+    if len(record) != len(element):
+        raise WindowError("a record of the service's answer has a field twice")
+    if any(map(len, element)):
+        raise WindowError("a record of the service's answer has elements within a field")
+    return record
+
+
+class _RootReached(Exception):  # noqa: N818 - a signal that all is well
+    pass
+
+
+def _refuse_doctype(body: bytes) -> None:
+    """Refuse a document type, the way in for entities that swell, whatever the encoding.
+
+    It can only stand before the root: so nothing after the root's beginning is read.
+    """
+
+    def refuse(*_: object) -> None:
+        raise ValueError("it has a document type")
+
+    def reached(*_: object) -> None:
+        raise _RootReached
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    parser.StartElementHandler = reached
+    try:
+        parser.Parse(body, True)
+    except _RootReached:
+        return

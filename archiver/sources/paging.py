@@ -1,0 +1,213 @@
+"""Two ways to read a window whole: by offsets, and by making windows smaller.
+
+Both end on what the service gave, never on what of it belongs to the window, and both prove that
+the pages fit together: as many records as stated, the same statement on each page, none twice.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+
+from archiver.errors import UnstableError, WindowError
+from archiver.model import CLICK_ID, CLICKED_AT, Fetched, Page, Row, Split, Window
+from archiver.sources.base import ClickReader, earliest
+from archiver.timestamps import parse_utc
+from archiver.windows import split
+
+#: Readings of a slice whose pages shift, before it is left for the next run.
+ATTEMPTS = 3
+
+_ONE_SECOND = timedelta(seconds=1)
+_BISECT = 'If it only ever gives the first page, set pagination = "bisect".'
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetPaging:
+    """Pages follow each other by the number of records received.
+
+    `slice_records` bounds what one slice holds in memory; a window with more is split in time.
+    A second can't be split, and is read whole up to `second_records`.
+    """
+
+    slice_records: int = 20_000
+    second_records: int = 1_000_000
+
+    def fetch(self, reader: ClickReader, window: Window) -> Fetched | Split:
+        return _until_stable(lambda: self._fetch_once(reader, window))
+
+    def _fetch_once(self, reader: ClickReader, window: Window) -> Fetched | Split:
+        reading = self._read(reader, window)
+        if isinstance(reading, Split) or not reading.needs_confirmation:
+            return reading if isinstance(reading, Split) else reading.as_fetched()
+        again = self._read(reader, window)
+        if isinstance(again, Split) or Counter(again.rows) != Counter(reading.rows):
+            raise UnstableError("two readings of the window gave different clicks")
+        return again.as_fetched()
+
+    def _read(self, reader: ClickReader, window: Window) -> "_Reading | Split":
+        reading = _Reading()
+        while True:
+            offset = len(reading.rows)
+            page = reader.read_page(window, offset=offset)
+            if page.offset not in (None, offset):
+                raise WindowError(
+                    f"asked for records from offset {offset}, the service answered from "
+                    f"{page.offset}. {_BISECT}"
+                )
+            smaller = self._split(window, reading, page)
+            if smaller:
+                return Split(smaller)
+            reading.add(page)
+            if reading.ended:
+                reading.check()
+                return reading
+
+    def _split(self, window: Window, reading: "_Reading", page: Page) -> list[Window]:
+        """Smaller windows where the slice gets too large and time can still be divided."""
+        received = len(reading.rows) + len(page.rows)
+        if window.end - window.start <= _ONE_SECOND:
+            if received > self.second_records:
+                raise WindowError(f"more than {self.second_records} records in one second")
+            return []
+        if page.total is not None:
+            parts = ceil(page.total / self.slice_records)
+            return split(window, parts) if parts > 1 else []
+        if received > self.slice_records:
+            return _cut_at_last_record(window, page)
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class BisectPaging:
+    """Only a window's first page is read; where it is full, the window is made smaller."""
+
+    page_size: int = 1000
+
+    def fetch(self, reader: ClickReader, window: Window) -> Fetched | Split:
+        return _until_stable(lambda: self._fetch_once(reader, window))
+
+    def _fetch_once(self, reader: ClickReader, window: Window) -> Fetched | Split:
+        page = reader.read_page(window)
+        if not self._is_full(page):
+            return _whole(page)
+        if window.end - window.start > _ONE_SECOND:
+            parts = ceil(page.total / len(page.rows)) if page.total and page.rows else 2
+            return Split(split(window, max(2, parts)))
+        return self._fetch_second(reader, window.start, page)
+
+    def _fetch_second(self, reader: ClickReader, second: datetime, full: Page) -> Fetched:
+        """A second whose page is full may hold the next second's clicks: ask for it alone."""
+        alone = reader.read_second(second)
+        next_second = second + _ONE_SECOND
+        end_is_in = any(parse_utc(row[CLICKED_AT]) >= next_second for row in full.rows)
+        if self._is_full(alone) or not (alone.rows or end_is_in):
+            raise WindowError(
+                f"the second {second:%Y-%m-%d %H:%M:%S} UTC has more clicks than the "
+                f"{len(full.rows)} that the service gives at once, and time can't be made "
+                'smaller. If the service heeds offsets, set pagination = "offset"'
+            )
+        return _whole(alone)
+
+    def _is_full(self, page: Page) -> bool:
+        """Whether the window may hold more than the page shows."""
+        if page.total is not None:
+            return page.total > len(page.rows)
+        limit = self.page_size if page.limit is None else min(self.page_size, page.limit)
+        return len(page.rows) >= limit
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The pages of one slice, as they come in."""
+
+    rows: list[Row] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
+    by_outline: dict[tuple[Row, Row, int], Page] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int | None:
+        return self.pages[0].total
+
+    @property
+    def ended(self) -> bool:
+        last = self.pages[-1]
+        if not last.rows:
+            return True
+        return self.total is not None and len(self.rows) >= self.total
+
+    @property
+    def needs_confirmation(self) -> bool:
+        """Without a total and without ids, only a second reading shows that nothing shifted."""
+        pages_with_rows = sum(1 for page in self.pages if page.rows)
+        has_ids = all(row[CLICK_ID] is not None for row in self.rows)
+        return self.total is None and pages_with_rows > 1 and not has_ids
+
+    def add(self, page: Page) -> None:
+        self._refuse_repetition(page)
+        self.rows.extend(page.rows)
+        self.pages.append(page)
+
+    def check(self) -> None:
+        if any(page.total != self.total for page in self.pages):
+            raise UnstableError("the service's total changed while the pages were read")
+        if self.total is not None and len(self.rows) != self.total:
+            raise UnstableError(
+                f"the service states {self.total} clicks and gave {len(self.rows)}"
+            )
+        _refuse_ids_twice(self.rows)
+
+    def as_fetched(self) -> Fetched:
+        return Fetched(self.rows, earliest(page.served_at for page in self.pages))
+
+    def _refuse_repetition(self, page: Page) -> None:
+        """Raise where a page comes again: that is no progress.
+
+        Unless its clicks are alike and the total leaves room for all of them.
+        """
+        if not page.rows:
+            return
+        outline = (page.rows[0], page.rows[-1], len(page.rows))
+        earlier = self.by_outline.setdefault(outline, page)
+        if earlier is page or earlier.rows != page.rows:
+            return
+        all_alike = len(set(page.rows)) == 1
+        if not (all_alike and page.total is not None and len(self.rows) < page.total):
+            raise UnstableError(f"the service gave the same page again. {_BISECT}")
+
+
+def _until_stable(fetch_once: Callable[[], Fetched | Split]) -> Fetched | Split:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return fetch_once()
+        except UnstableError:
+            continue
+    try:
+        return fetch_once()
+    except UnstableError as error:
+        raise UnstableError(f"{error}, {ATTEMPTS} times in a row") from None
+
+
+def _whole(page: Page) -> Fetched:
+    if page.total is not None and page.total != len(page.rows):
+        raise UnstableError(f"the service states {page.total} clicks and gave {len(page.rows)}")
+    _refuse_ids_twice(page.rows)
+    return Fetched(page.rows, page.served_at)
+
+
+def _refuse_ids_twice(rows: list[Row]) -> None:
+    ids = [row[CLICK_ID] for row in rows if row[CLICK_ID] is not None]
+    if len(set(ids)) != len(ids):
+        raise UnstableError("the service gave one click's id twice")
+
+
+def _cut_at_last_record(window: Window, page: Page) -> list[Window]:
+    """Two windows about the last record received.
+
+    In either order of records, one of them holds about what was read so far.
+    """
+    last = parse_utc(page.rows[-1][CLICKED_AT])
+    if window.start < last < window.end:
+        return [Window(window.start, last), Window(last, window.end)]
+    return split(window, 2)

@@ -1,0 +1,54 @@
+"""`backfill`: archive a stated period; it resumes where it stopped, since coverage says where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from archiver.config_account import Account
+from archiver.errors import ConfigError
+from archiver.model import Window
+from archiver.plan import plan_backfill, plan_end
+from archiver.timestamps import format_utc, parse_instant
+from archiver.windows import clip
+from jobs.archiving import Turn, cut_back
+from jobs.sources import local_times
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """A period as typed: an offset makes it exact, else it is in each account's own zone."""
+
+    start: str
+    end: str  # out
+    again: bool = False
+
+    def period(self, account: Account) -> Window:
+        """The period for one account. Raises ConfigError where it isn't one."""
+        start = _instant("--from", self.start, account)
+        end = _instant("--to", self.end, account)
+        if start >= end:
+            raise ConfigError(
+                f"--to {self.end} isn't after --from {self.start}; --to is out, so that a day is "
+                "--from 2026-11-19 --to 2026-11-20"
+            )
+        return Window(start, end)
+
+    def plan(self, turn: Turn) -> Sequence[Window]:
+        """What isn't covered of the period, or all of it again; nothing that hasn't settled."""
+        account, ledger = turn.account, turn.archive.ledger
+        period = self.period(account)
+        end = plan_end(turn.now, account.settle, local_times(account))
+        cut_back(turn, end)
+        if end < period.end:
+            turn.report_warning(
+                f"--to {self.end} is later than what has settled: archived up to {format_utc(end)}"
+            )
+        settled = clip(period.start, min(period.end, end))
+        return plan_backfill(settled, ledger.coverage(account.name), again=self.again)
+
+
+def _instant(option: str, text: str, account: Account) -> datetime:
+    try:
+        return parse_instant(text, account.timezone)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}") from None

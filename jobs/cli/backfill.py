@@ -1,0 +1,48 @@
+"""`link-archiver backfill`."""
+
+import click
+
+from jobs.cli.context import Context
+from jobs.cli.options import accounts_option, json_option
+
+
+@click.command()
+@click.option("--from", "start", required=True, metavar="T", help="Beginning, in.")
+@click.option("--to", "end", required=True, metavar="T", help="End, out.")
+@accounts_option
+@click.option("--again", is_flag=True, help="Fetch what is covered as well.")
+@json_option
+@click.pass_obj
+def command(
+    context: Context,
+    start: str,
+    end: str,
+    accounts: tuple[str, ...],
+    *,
+    again: bool,
+    as_json: bool,
+) -> int:
+    r"""Archive what isn't covered of a stated period.
+
+    Times are ISO 8601: with an offset they are exact, without they are in the account's time
+    zone, and a date is its midnight. It may be ended at any time and goes on where it stopped.
+
+    \b
+    Example:
+      link-archiver backfill --from 2026-01-01 --to 2026-02-01
+      link-archiver backfill --from 2026-11-18T22:00:00Z --to 2026-11-19 --account acme --again
+    """
+    from jobs.archiving import Job, chosen_accounts
+    from jobs.backfill import Backfill
+    from jobs.cli.progress import observer
+    from jobs.cli.reporting import tell
+
+    config = context.load()
+    chosen = chosen_accounts(config, accounts)
+    backfill = Backfill(start, end, again=again)
+    for account in chosen:
+        backfill.period(account)  # a period that isn't one is said before anything is fetched
+    passwords = context.passwords(chosen)
+    with observer(context) as watching:
+        report = Job("backfill", config, passwords, backfill.plan, observer=watching).execute()
+    return tell(report, context, as_json=as_json)

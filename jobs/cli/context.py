@@ -1,0 +1,56 @@
+"""What the options before a command decide, and how a command speaks."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from archiver.config import Config, find_config, load_config
+from archiver.config_account import Account
+from archiver.credentials import read_password
+from archiver.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The options that every command has. stdout is for results, stderr for all else."""
+
+    config: Path | None
+    verbose: bool = False
+    quiet: bool = False
+    secrets: list[str] = field(default_factory=list)
+
+    def load(self) -> Config:
+        """The configuration. Raises ConfigError with everything that is wrong in it."""
+        return load_config(find_config(self.config, os.environ))
+
+    def passwords(self, accounts: Sequence[Account]) -> dict[str, str]:
+        """Each account's password, by name. Raises ConfigError with all that can't be read."""
+        passwords: dict[str, str] = {}
+        problems: list[str] = []
+        for account in accounts:
+            try:
+                passwords[account.name] = read_password(account, os.environ)
+            except ConfigError as error:
+                problems.extend(error.problems)
+        self.secrets.extend(passwords.values())
+        if problems:
+            raise ConfigError(*problems)
+        return passwords
+
+    def warn(self, text: str) -> None:
+        """Say what somebody should look at."""
+        if not self.quiet:
+            self.complain(text)
+
+    def complain(self, text: str) -> None:
+        """Say what went wrong."""
+        click.echo(f"link-archiver: {text}", err=True)
+
+    def note(self, text: str) -> None:
+        """Say what somebody at a terminal likes to know; under cron, nothing."""
+        if self.verbose or (sys.stderr.isatty() and not self.quiet):
+            click.echo(text, err=True)

@@ -1,0 +1,31 @@
+"""How `run` and `backfill` say what they did, and their exit code."""
+
+import click
+import orjson
+
+from archiver.model import AccountReport, RunReport
+from jobs.cli.context import Context
+
+_INCOMPLETE = 3
+
+
+def tell(report: RunReport, context: Context, *, as_json: bool) -> int:
+    """Say what a run did; give its exit code."""
+    for account in report.accounts:
+        for warning in account.warnings:
+            context.warn(f"{account.name}: warning: {warning}")
+        for error in account.errors:
+            context.complain(f"{account.name}: {error}")
+    if as_json:
+        click.echo(orjson.dumps(report.as_json()))
+    else:
+        for account in report.accounts:
+            context.note(_line(account))
+    return 0 if report.outcome == "complete" else _INCOMPLETE
+
+
+def _line(account: AccountReport) -> str:
+    return (
+        f"{account.name}: {account.outcome}, {account.new:,} new clicks, "
+        f"{account.duplicates:,} known, {account.windows:,} windows"
+    )

@@ -1,0 +1,36 @@
+"""Ending by a signal: an exception in the main thread, so that everything is closed on the way.
+
+What is committed is whole whenever that comes: it is what a crash would leave, only sooner.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class EndedBySignal(BaseException):
+    """The process was told to end. Its exit code is 128 + the signal's number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def signals_as_exceptions() -> Iterator[None]:
+    """Raise EndedBySignal in the main thread at TERM, INT and HUP; a second signal just ends."""
+    before = {number: signal.signal(number, _raise) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _raise(number: int, _: FrameType | None) -> None:
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_DFL)
+    raise EndedBySignal(number)

@@ -1,0 +1,47 @@
+"""From an account's configuration to its source: here the concrete ones are chosen."""
+
+from archiver.config_account import Account
+from archiver.errors import ConfigError
+from archiver.sources.base import Paging, Source
+from archiver.sources.linktrack import LinktrackSource
+from archiver.sources.paging import BisectPaging, OffsetPaging
+from archiver.sources.transport import Transport
+from archiver.timestamps import LocalTimes
+
+
+def open_source(account: Account, password: str) -> Source:
+    """The source of an account's clicks. Nothing is sent yet."""
+    if account.service != "linktrack":
+        raise ConfigError(
+            f"account {account.name}: this version archives no {account.service} accounts"
+        )
+    if account.ip != "keep":
+        raise ConfigError(f'account {account.name}: ip: this version knows "keep" only')
+    return LinktrackSource(
+        account=account.name,
+        base_url=account.base_url,
+        login=account.login,
+        password=password,
+        times=local_times(account),
+        transport=Transport(
+            method=account.method,
+            deadline=account.deadline,
+            requests_per_second=account.requests_per_second,
+        ),
+        paging=_paging(account),
+        form=account.format,
+        page_size=account.page_size,
+        parameter_names=account.parameters,
+        field_names=account.fields,
+    )
+
+
+def local_times(account: Account) -> LocalTimes:
+    """The account's clock at its service."""
+    return LocalTimes(account.timezone.key)
+
+
+def _paging(account: Account) -> Paging:
+    if account.pagination == "bisect":
+        return BisectPaging(account.page_size)
+    return OffsetPaging()

@@ -1,0 +1,124 @@
+"""The Linktrack API, version 1.0: what each of its methods answers."""
+
+import string
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from flask import Request, Response
+
+from refserver.answers import ApiError, list_answer, xml_safe
+from refserver.database import Account, Database
+from refserver.dialects import RENAMED_FIELDS, RENAMED_PARAMETERS
+from refserver.history import HistoryQuery, HistoryRow, count_clicks, read_page
+from refserver.parameters import FORMATS, Parameters
+from refserver.timestamps import local_text
+
+_LARGEST_PAGE = 1000
+_LARGEST_OFFSET = 10**18 - 1
+_CAP = 500
+_DIGITS = string.digits + string.ascii_lowercase
+_CLICK_FIELDS = (
+    "id",
+    "link_id",
+    "link",
+    "external_url",
+    "title",
+    "group",
+    "clicked_at",
+    "ip",
+    "country",
+    "referrer",
+    "user_agent",
+    "is_unique",
+    "conversion",
+)
+
+
+class Linktrack:
+    """The API over one database, in a combination of dialects. `clock` gives aware instants."""
+
+    def __init__(
+        self, database: Database, dialects: frozenset[str], clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._dialects = dialects
+        self._clock = clock
+        self._most_records = _CAP if "cap-500" in dialects else _LARGEST_PAGE
+        self._parameter_names = RENAMED_PARAMETERS if "renamed" in dialects else {}
+        field_names = RENAMED_FIELDS if "renamed" in dialects else {}
+        shown = _CLICK_FIELDS[1:] if "no-id" in dialects else _CLICK_FIELDS
+        self._click_fields = [field_names.get(field, field) for field in shown]
+
+    def get_link_history(self, request: Request) -> Response:
+        parameters = Parameters.of(request, self._parameter_names)
+        form = parameters.choice("format", FORMATS)
+        account = self._authenticate(parameters)
+        limit = parameters.number("limit", least=1, most=_LARGEST_PAGE, default=_LARGEST_PAGE)
+        query = self._history_query(parameters, account, min(limit, self._most_records))
+        head = {"limit": limit, "offset": query.offset}
+        with self._database.reading() as connection:
+            if "no-total" not in self._dialects:
+                head = {"total": count_clicks(connection, query), **head}
+            page = read_page(connection, query)
+        rows = _shown(page, xml_safe(request.host))
+        if "no-id" in self._dialects:
+            rows = [row[1:] for row in rows]
+        return list_answer(form, head, "history", self._click_fields, rows)
+
+    def _authenticate(self, parameters: Parameters) -> Account:
+        login, password = parameters.text("login"), parameters.text("pass")
+        if login is None or password is None:
+            raise ApiError(401, "login and pass: both are needed")
+        account = self._database.account(login, password)
+        if account is None:
+            raise ApiError(401, "login or pass: wrong credentials")
+        return account
+
+    def _history_query(self, parameters: Parameters, account: Account, limit: int) -> HistoryQuery:
+        now = self._clock()
+        start, end = parameters.local_time("start"), parameters.local_time("end")
+        return HistoryQuery(
+            account_id=account.id,
+            start=start or local_text(now - timedelta(days=1), account.zone),
+            end=end or local_text(now, account.zone),
+            includes_end="inclusive-end" in self._dialects,
+            link_ids=parameters.numbers("link_id"),
+            group=parameters.text("group"),
+            newest_first=self._newest_first(parameters),
+            limit=limit,
+            offset=self._offset(parameters),
+        )
+
+    def _newest_first(self, parameters: Parameters) -> bool:
+        if "newest-first" in self._dialects:
+            return True
+        return parameters.choice("order", ("asc", "desc")) == "desc"
+
+    def _offset(self, parameters: Parameters) -> int:
+        if "no-offset" in self._dialects:
+            return 0
+        return parameters.number("offset", least=0, most=_LARGEST_OFFSET, default=0)
+
+
+def _shown(page: list[HistoryRow], request_host: str) -> list[tuple[str, ...]]:
+    """The rows as records, in the order of the fields."""
+    links: dict[int, tuple[str, str]] = {}
+    rows: list[tuple[str, ...]] = []
+    for row in page:
+        if row.link_id not in links:
+            links[row.link_id] = (str(row.link_id), _link_text(row, request_host))
+        rows.append((row.id, *links[row.link_id], *row[4:]))
+    return rows
+
+
+def _link_text(row: HistoryRow, request_host: str) -> str:
+    name = row.vanity_link or "." + _base36(row.link_id)
+    return f"http://{row.host or request_host}/{name}"
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits

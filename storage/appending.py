@@ -1,0 +1,92 @@
+"""Appending to files so that what was committed is never in doubt.
+
+A file's committed length is kept in the ledger. What lies beyond it was never whole (a crash, a
+disk that was full): it is moved to a `.torn` file beside it before anything is appended.
+"""
+
+import os
+from pathlib import Path
+
+from archiver.errors import CorruptArchiveError
+
+_FILE_MODE = 0o640
+_FOLDER_MODE = 0o750
+
+
+def append(path: Path, data: bytes, committed_bytes: int) -> int:
+    """Append and sync; give the file's new length, which is the caller's to commit.
+
+    Raises CorruptArchiveError, and touches nothing, where the file is shorter than committed.
+    """
+    _cut_torn_end(path, committed_bytes)
+    if not path.exists():
+        _make_folders(path.parent)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+    try:
+        _write_all(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if committed_bytes == 0:
+        _sync_folder(path.parent)
+    return committed_bytes + len(data)
+
+
+def read_committed(path: Path, committed_bytes: int) -> bytes:
+    """The committed part of a file. Raises CorruptArchiveError where the file is shorter."""
+    check_length(path, committed_bytes)
+    if committed_bytes == 0:
+        return b""
+    with path.open("rb") as file:
+        return file.read(committed_bytes)
+
+
+def check_length(path: Path, committed_bytes: int) -> int:
+    """The file's length. Raises CorruptArchiveError where it is less than was committed."""
+    length = path.stat().st_size if path.exists() else 0
+    if length < committed_bytes:
+        raise CorruptArchiveError(
+            f"{path} has {length} bytes, and {committed_bytes} were committed: it was cut or "
+            "replaced by another program. Nothing has been changed; put the file back from a "
+            "copy, and run again"
+        )
+    return length
+
+
+def _cut_torn_end(path: Path, committed_bytes: int) -> None:
+    if check_length(path, committed_bytes) == committed_bytes:
+        return
+    with path.open("r+b") as file:
+        file.seek(committed_bytes)
+        torn = file.read()
+        with path.with_name(f"{path.name}.torn").open("ab") as kept:
+            kept.write(torn)
+            kept.flush()
+            os.fsync(kept.fileno())
+        _sync_folder(path.parent)
+        file.truncate(committed_bytes)
+        os.fsync(file.fileno())
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it: a full disk can make a write short without an error."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _make_folders(folder: Path) -> None:
+    if folder.exists():
+        return
+    _make_folders(folder.parent)
+    folder.mkdir(_FOLDER_MODE, exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

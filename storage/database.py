@@ -1,0 +1,96 @@
+"""Opening `archive.db`, and transactions that are whole or not at all."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from archiver.errors import StoreError
+from storage import schema
+
+FILE_NAME = "archive.db"
+_BUSY_SECONDS = 10.0
+
+
+def open_database(directory: Path) -> sqlite3.Connection:
+    """Open the archive's database for writing, made or brought up to date where need be.
+
+    Commits are durable when they return: WAL with synchronous=FULL. Raises StoreError.
+    """
+    path = directory / FILE_NAME
+    with store_errors("open", path):
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            schema.ledger.apply(Database(connection))
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def add_clicks(connection: sqlite3.Connection, directory: Path) -> None:
+    """Add the tables and views of the SQLite store, or bring them up to date."""
+    with store_errors("write to", directory / FILE_NAME):
+        schema.clicks.apply(Database(connection))
+
+
+def open_read_only(directory: Path) -> sqlite3.Connection | None:
+    """Open the archive's database for reading alone; None where there is no archive yet."""
+    path = directory / FILE_NAME
+    if not path.exists():
+        return None
+    with store_errors("open", path):
+        connection = _connect_read_only(path)
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        if path.with_name(f"{path.name}-wal").exists():
+            raise
+        # No writer has it open, and this user may not create the files that a reader shares
+        # with one: read it as a file that doesn't change.
+        return sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All within is committed together, or nothing of it.
+
+    It takes the write lock at once: a transaction that reads first and writes then fails under
+    contention, however long it would have waited.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def store_errors(operation: str, path: Path) -> Iterator[None]:
+    """Say what could not be done to which file, and what to do about it."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise StoreError(
+            f"can't {operation} {path}: {reason}. Check the disk's space, the file's permissions "
+            "and whether another program holds it; what was committed before is untouched"
+        ) from error

@@ -1,0 +1,79 @@
+"""The JSONL store: one append-only file an account and UTC day; the ledger says what counts."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from archiver.errors import CorruptArchiveError
+from archiver.identity import Known, facts_of, keys_of
+from archiver.lines import line_of, row_of, time_of
+from archiver.model import CLICKED_AT, Row, Window
+from archiver.store import Commit
+from archiver.timestamps import format_utc
+from storage.appending import append, read_committed
+from storage.database import store_errors, transaction
+from storage.ledger import Ledger
+
+_ONE_SECOND = timedelta(seconds=1)
+
+
+class JsonlStore:
+    """Clicks in `<directory>/clicks/<account>/<YYYY>/<YYYY-MM-DD>.jsonl`."""
+
+    def __init__(self, ledger: Ledger, directory: Path) -> None:
+        self._ledger = ledger
+        self._directory = directory
+
+    def known_clicks(self, account: str, window: Window) -> Known:
+        with store_errors("read", self._directory):
+            rows = list(read_clicks(self._ledger, self._directory, account, window))
+            if not rows:
+                return {}
+            known = dict(zip(keys_of(rows), map(facts_of, rows), strict=True))
+            return known | self._ledger.revisions(account, window)
+
+    def commit(self, commit: Commit) -> None:
+        """Append and sync the clicks first; the ledger's transaction then makes them count."""
+        with store_errors("append to", self._directory):
+            lengths = {}
+            for path, rows in _by_path(commit.account, commit.clicks).items():
+                data = b"".join(map(line_of, rows))
+                lengths[path] = append(
+                    self._directory / path, data, self._ledger.committed_bytes(path)
+                )
+            with transaction(self._ledger.connection):
+                self._ledger.record(commit)
+                self._ledger.record_lengths(lengths)
+
+
+def read_clicks(ledger: Ledger, directory: Path, account: str, window: Window) -> Iterator[Row]:
+    """The window's clicks, day by day, each day's in the order in which they were stored.
+
+    Raises CorruptArchiveError where a file isn't what was committed.
+    """
+    start, end = format_utc(window.start), format_utc(window.end)
+    for day in ledger.days_with_clicks(account, start, format_utc(window.end - _ONE_SECOND)):
+        path = directory / path_of(account, day)
+        data = read_committed(path, ledger.committed_bytes(path_of(account, day)))
+        try:
+            for line in data.splitlines():
+                if start <= time_of(line) < end:
+                    yield row_of(line)
+        except (ValueError, KeyError):
+            raise CorruptArchiveError(
+                f"{path} has a line that is no click: it was changed by another program. Nothing "
+                "has been changed; put the file back from a copy, and run again"
+            ) from None
+
+
+def path_of(account: str, day: str) -> str:
+    """A day's file, from the archive's directory on."""
+    return f"clicks/{account}/{day[:4]}/{day}.jsonl"
+
+
+def _by_path(account: str, clicks: Sequence[Row]) -> dict[str, list[Row]]:
+    paths: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in clicks:
+        paths[path_of(account, row[CLICKED_AT][:10])].append(row)
+    return paths

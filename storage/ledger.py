@@ -1,0 +1,119 @@
+"""The ledger: which time is archived whole, how much each day holds, and what changed later."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from archiver.identity import FACT_FIELDS, Facts, digest_of, facts_of
+from archiver.model import CLICKED_AT, Row, Window
+from archiver.store import Commit
+from archiver.timestamps import format_utc, parse_utc
+from archiver.windows import merge, subtract
+from storage.schema import quoted
+
+_REVISION_COLUMNS = ("account", "clicked_at", "key", "seen_at", *map(quoted, FACT_FIELDS))
+
+
+class Ledger:
+    """Reads and writes the ledger's tables. Whoever writes holds a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def coverage(self, account: str) -> list[Window]:
+        """The windows known to be archived whole, in order."""
+        rows = self.connection.execute(
+            'SELECT start, "end" FROM coverage WHERE account = ? ORDER BY start', (account,)
+        )
+        return [Window(parse_utc(start), parse_utc(end)) for start, end in rows]
+
+    def cut_coverage(self, account: str, end: datetime) -> list[Window]:
+        """Take back the coverage after an instant, and give what was taken back."""
+        covered = self.coverage(account)
+        late = subtract(covered, [Window(datetime.min.replace(tzinfo=end.tzinfo), end)])
+        if late:
+            self._replace_coverage(account, covered, subtract(covered, late))
+        return late
+
+    def record(self, commit: Commit) -> None:
+        """Record what a slice brought: coverage, the days' counts and digests, revisions."""
+        self._record_days(commit.account, commit.clicks)
+        self._record_revisions(commit)
+        covered = self.coverage(commit.account)
+        self._replace_coverage(commit.account, covered, merge([*covered, commit.window]))
+
+    def revisions(self, account: str, window: Window) -> dict[str, Facts]:
+        """The latest facts of each click of the window that came back changed, by key."""
+        rows = self.connection.execute(
+            f"SELECT key, {', '.join(map(quoted, FACT_FIELDS))} FROM click_revisions "
+            "WHERE account = ? AND clicked_at >= ? AND clicked_at < ? ORDER BY seen_at",
+            (account, format_utc(window.start), format_utc(window.end)),
+        )
+        return {key: tuple(facts) for key, *facts in rows}
+
+    def days_with_clicks(self, account: str, first: str, last: str) -> list[str]:
+        """The UTC days that hold a click between two instants, both in."""
+        rows = self.connection.execute(
+            "SELECT day FROM days WHERE account = ? AND day BETWEEN ? AND ? "
+            "AND last_click >= ? AND first_click <= ? ORDER BY day",
+            (account, first[:10], last[:10], first, last),
+        )
+        return [day for (day,) in rows]
+
+    def committed_bytes(self, path: str) -> int:
+        """How much of a file counts; 0 for a file that doesn't count yet."""
+        row = self.connection.execute("SELECT bytes FROM files WHERE path = ?", (path,)).fetchone()
+        return row[0] if row else 0
+
+    def record_lengths(self, lengths: Mapping[str, int]) -> None:
+        self.connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", lengths.items())
+
+    def _replace_coverage(self, account: str, before: list[Window], after: list[Window]) -> None:
+        gone = set(before) - set(after)
+        come = set(after) - set(before)
+        self.connection.executemany(
+            "DELETE FROM coverage WHERE account = ? AND start = ?",
+            [(account, format_utc(window.start)) for window in gone],
+        )
+        self.connection.executemany(
+            "INSERT INTO coverage VALUES (?, ?, ?)",
+            [(account, format_utc(window.start), format_utc(window.end)) for window in come],
+        )
+
+    def _record_days(self, account: str, clicks: Sequence[Row]) -> None:
+        by_day: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in clicks:
+            by_day[row[CLICKED_AT][:10]].append(row)
+        for day, rows in by_day.items():
+            self._add_to_day(account, day, rows)
+
+    def _add_to_day(self, account: str, day: str, rows: list[Row]) -> None:
+        times = [row[CLICKED_AT] for row in rows]
+        count, digest, first, last = self.connection.execute(
+            "SELECT clicks, digest, first_click, last_click FROM days "
+            "WHERE account = ? AND day = ?",
+            (account, day),
+        ).fetchone() or (0, "0", times[0], times[0])
+        self.connection.execute(
+            "INSERT OR REPLACE INTO days VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                account,
+                day,
+                count + len(rows),
+                f"{(int(digest, 16) + digest_of(rows)) % (1 << 128):032x}",
+                min(first, *times),
+                max(last, *times),
+            ),
+        )
+
+    def _record_revisions(self, commit: Commit) -> None:
+        seen_at = format_utc(commit.seen_at)
+        self.connection.executemany(
+            f"INSERT OR REPLACE INTO click_revisions ({', '.join(_REVISION_COLUMNS)}) "
+            f"VALUES ({', '.join('?' * len(_REVISION_COLUMNS))})",
+            [
+                (commit.account, row[CLICKED_AT], key, seen_at, *facts_of(row))
+                for key, row in commit.revised.items()
+            ],
+        )

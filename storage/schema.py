@@ -1,0 +1,137 @@
+"""The tables of `archive.db`, as migrations: it reads well in `sqlite3` and in Datasette.
+
+Times are UTC text, `2026-11-19T08:15:30Z`; windows are `[start, end)`.
+"""
+
+from sqlite_utils import Database, Migrations
+
+from archiver.identity import FACT_FIELDS
+from archiver.model import CLICK_FIELDS
+
+ledger = Migrations("ledger")
+clicks = Migrations("clicks")
+
+_TYPES = {"is_unique": "INTEGER CHECK (is_unique IN (0, 1))"}
+
+
+def quoted(name: str) -> str:
+    """A column's name in SQL: `group` and `end` are words of its own."""
+    return f'"{name}"'
+
+
+def _columns(names: tuple[str, ...], required: frozenset[str]) -> str:
+    return ", ".join(
+        f"{quoted(name)} {_TYPES.get(name, 'TEXT')}{' NOT NULL' if name in required else ''}"
+        for name in names
+    )
+
+
+@ledger()
+def create_ledger(db: Database) -> None:
+    """What is archived, when, and under which settings; for both stores."""
+    db.execute("CREATE TABLE archive (store TEXT NOT NULL)")
+    db.execute(
+        """
+        CREATE TABLE accounts (
+            name TEXT PRIMARY KEY,
+            service TEXT NOT NULL,
+            timezone TEXT NOT NULL,
+            fields TEXT NOT NULL, -- JSON: other names of a click's fields
+            ip TEXT NOT NULL,
+            first_run_at TEXT, -- what is wanted begins a day before, unless the account says since
+            lookback_from TEXT -- nothing before is looked back at
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE coverage (
+            account TEXT NOT NULL,
+            start TEXT NOT NULL,
+            "end" TEXT NOT NULL,
+            PRIMARY KEY (account, start),
+            CHECK (start < "end")
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE days (
+            account TEXT NOT NULL,
+            day TEXT NOT NULL,
+            clicks INTEGER NOT NULL,
+            digest TEXT NOT NULL, -- the sum of a hash of each click: whatever their order
+            first_click TEXT NOT NULL,
+            last_click TEXT NOT NULL,
+            PRIMARY KEY (account, day)
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE runs (
+            id INTEGER PRIMARY KEY,
+            account TEXT NOT NULL,
+            command TEXT NOT NULL,
+            started_at TEXT NOT NULL,
+            finished_at TEXT, -- none: under way, or ended from outside
+            outcome TEXT,
+            fetched INTEGER,
+            new INTEGER,
+            duplicates INTEGER,
+            windows INTEGER,
+            error TEXT
+        )
+        """
+    )
+    db.execute("CREATE INDEX runs_of_account ON runs (account, id)")
+    db.execute(
+        f"""
+        CREATE TABLE click_revisions (
+            account TEXT NOT NULL,
+            clicked_at TEXT NOT NULL,
+            key TEXT NOT NULL,
+            seen_at TEXT NOT NULL,
+            {_columns(FACT_FIELDS, frozenset())},
+            PRIMARY KEY (account, clicked_at, key, seen_at)
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE files (
+            path TEXT PRIMARY KEY, -- from the archive's directory on
+            bytes INTEGER NOT NULL -- committed; what lies beyond was never whole
+        ) WITHOUT ROWID
+        """
+    )
+
+
+@clicks()
+def create_clicks(db: Database) -> None:
+    """The clicks of the SQLite store.
+
+    The key begins with account and time, the order in which clicks arrive: with a random key
+    each click stored would make the next one slower.
+    """
+    required = frozenset({"account", "service", "clicked_at", "clicked_at_source"})
+    db.execute(
+        f"""
+        CREATE TABLE clicks (
+            {_columns(CLICK_FIELDS, required)},
+            key TEXT NOT NULL, -- id:…, or event:<hash>:<number among the alike>
+            PRIMARY KEY (account, clicked_at, key)
+        ) WITHOUT ROWID
+        """
+    )
+    for view, column in (
+        ("clicks_per_day", "substr(clicked_at, 1, 10) AS day"),
+        ("clicks_per_link", "link_id, link"),
+        ("clicks_per_country", "country"),
+        ("clicks_per_referrer", "referrer"),
+    ):
+        names = column.rpartition(" AS ")[2]
+        db.execute(
+            f"CREATE VIEW {view} AS SELECT account, {column}, count(*) AS clicks, "
+            f"sum(is_unique) AS unique_clicks FROM clicks GROUP BY account, {names}"
+        )

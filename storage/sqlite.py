@@ -1,0 +1,66 @@
+"""The SQLite store: clicks, coverage and counts in one transaction of one file."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from archiver.identity import FACT_FIELDS, Known
+from archiver.model import CLICK_FIELDS, Row, Window
+from archiver.store import Commit
+from archiver.timestamps import format_utc
+from storage.database import store_errors, transaction
+from storage.ledger import Ledger
+from storage.schema import quoted
+
+_IN_WINDOW = "account = ? AND clicked_at >= ? AND clicked_at < ?"
+_COLUMNS = ", ".join(map(quoted, CLICK_FIELDS))
+_FACTS = ", ".join(map(quoted, FACT_FIELDS))
+# Not INSERT OR IGNORE, which would also swallow a missing time.
+_INSERT = (
+    f"INSERT INTO clicks ({_COLUMNS}, key) VALUES ({'?, ' * len(CLICK_FIELDS)}?) "
+    "ON CONFLICT (account, clicked_at, key) DO NOTHING"
+)
+_IS_UNIQUE = CLICK_FIELDS.index("is_unique")
+
+
+class SqliteStore:
+    """Clicks in the table `clicks` of the ledger's database."""
+
+    def __init__(self, ledger: Ledger, path: Path) -> None:
+        self._ledger = ledger
+        self._connection = ledger.connection
+        self._path = path
+
+    def known_clicks(self, account: str, window: Window) -> Known:
+        with store_errors("read", self._path):
+            rows = self._connection.execute(
+                f"SELECT key, {_FACTS} FROM clicks WHERE {_IN_WINDOW}",
+                (account, format_utc(window.start), format_utc(window.end)),
+            )
+            known = {key: tuple(facts) for key, *facts in rows}
+            if known:
+                known.update(self._ledger.revisions(account, window))
+            return known
+
+    def commit(self, commit: Commit) -> None:
+        with store_errors("write to", self._path), transaction(self._connection):
+            rows = ((*row, key) for row, key in zip(commit.clicks, commit.keys, strict=True))
+            stored = self._connection.executemany(_INSERT, rows).rowcount
+            if commit.clicks and stored != len(commit.clicks):
+                raise sqlite3.IntegrityError("a click of the slice is stored already")
+            self._ledger.record(commit)
+
+
+def read_clicks(connection: sqlite3.Connection, account: str, window: Window) -> Iterator[Row]:
+    """The window's clicks in the order of the table's key."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM clicks WHERE {_IN_WINDOW} ORDER BY account, clicked_at, key",
+        (account, format_utc(window.start), format_utc(window.end)),
+    )
+    for row in rows:
+        unique = row[_IS_UNIQUE]
+        yield (
+            *row[:_IS_UNIQUE],
+            unique if unique is None else bool(unique),
+            *row[_IS_UNIQUE + 1 :],
+        )
