@@ -76,18 +76,18 @@ class Page(Section):
 
     account: str = Field(description="Name of the account whose links are shown.")
     group: Text | None = Field(None, description="Show the links of this group.")
-    links: Texts = Field((), description='Show the links with these ids: ["17", "18"].')
+    links: Texts = Field((), description="Show the links with these ids.")
     host: Text | None = Field(None, description="Show the links of this host.")
     sort: Literal["id", "title", "clicks", "unique_clicks", "created_at"] = Field(
         "clicks",
-        description='By "id", "title", "clicks", "unique_clicks" or "created_at".',
+        description='Sort by "id", "title", "clicks", "unique_clicks" or "created_at".',
     )
     order: Literal["asc", "desc"] = Field(
         "desc", description='"asc", or "desc" for the highest first.'
     )
     title: Text = Field("Links and their clicks", description="Heading of the page.")
     template: ConfigPath | None = Field(
-        None, description="File with your own look (Jinja2); without it, ours."
+        None, description="File with your own look (a Jinja2 template); without it, ours."
     )
     output: ConfigPath = Field(description="File that `publish` writes.")
 
@@ -103,7 +103,8 @@ class Notify(Section):
     """Who is told."""
 
     healthcheck_url_env: VariableName | None = Field(
-        None, description="Name of the environment variable that holds the URL to ping."
+        None,
+        description="Name of the environment variable that holds the URL to ping at each run.",
     )
 
 

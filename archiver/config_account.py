@@ -86,7 +86,7 @@ class Account(Section):
     base_url: str = Field(
         description="Address of the API: https://, without a login, ? and # in it."
     )
-    login: Text = Field("", description="Login of the API, as text that isn't empty.")
+    login: Text = Field("", description="Login of the API.")
     password_file: ConfigPath | None = Field(
         None, description="File that holds the password; only its owner may read it."
     )
@@ -97,13 +97,15 @@ class Account(Section):
         None, description="Name of the systemd credential (LoadCredential=) with the password."
     )
     timezone: Zone = Field(
-        ZoneInfo("UTC"), description="Time zone of the account at the service: an IANA name."
+        ZoneInfo("UTC"),
+        description="Time zone that the service shows this account's times in: an IANA name.",
     )
     format: Literal["xml", "json"] = Field(
         "xml", description='The form of answers: "xml", the API\'s default, or "json", the faster.'
     )
     since: datetime | None = Field(
-        None, description="Date or time from which to archive; without it, from a day ago."
+        None,
+        description="Date or time from which to archive; without it, 24 hours before the first run.",
     )
     page_size: int = Field(
         1000, ge=1, le=1000, description="Records asked for at once: 1 to 1000."

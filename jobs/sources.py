@@ -2,14 +2,14 @@
 
 from archiver.config_account import Account
 from archiver.errors import ConfigError
-from archiver.sources.base import Paging, Source
+from archiver.sources.base import Paging
 from archiver.sources.linktrack import LinktrackSource
 from archiver.sources.paging import BisectPaging, OffsetPaging
 from archiver.sources.transport import Transport
 from archiver.timestamps import LocalTimes
 
 
-def open_source(account: Account, password: str) -> Source:
+def open_source(account: Account, password: str) -> LinktrackSource:
     """The source of an account's clicks. Nothing is sent yet."""
     if account.service != "linktrack":
         raise ConfigError(

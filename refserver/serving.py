@@ -22,15 +22,26 @@ def running(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family)
     taken_port = listener.getsockname()[1]
+    sockets: dict[int, object] = {}
     server = waitress.create_server(
-        app, sockets=[listener], threads=_THREADS, ident="link-refserver"
+        app, map=sockets, sockets=[listener], threads=_THREADS, ident="link-refserver"
     )
-    loop = threading.Thread(target=server.run, name="refserver", daemon=True)
-    loop.start()
+    stop = threading.Event()
+
+    def loop() -> None:
+        # Not the server's own `run`: only an exception in its thread would end that.
+        while not stop.is_set():
+            wasyncore.loop(use_poll=True, map=sockets, count=1)
+
+    thread = threading.Thread(target=loop, name="refserver", daemon=True)
+    thread.start()
     try:
         yield f"http://[{host}]:{taken_port}" if ":" in host else f"http://{host}:{taken_port}"
     finally:
-        # In this order: a worker that is still busy would write to what has been closed.
+        # In this order. Whoever is still at work when the sockets are closed may write to their
+        # numbers, which by then are other files.
         server.task_dispatcher.shutdown()
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))  # noqa: SLF001 - waitress has no other way to end its loop
-        loop.join()
+        stop.set()
+        server.pull_trigger()
+        thread.join()
+        wasyncore.close_all(sockets)

@@ -27,7 +27,8 @@ class JsonlStore:
 
     def known_clicks(self, account: str, window: Window) -> Known:
         with store_errors("read", self._directory):
-            rows = list(read_clicks(self._ledger, self._directory, account, window))
+            days = read_days(self._ledger, self._directory, account, window)
+            rows = [row for day in days for row in day]
             if not rows:
                 return {}
             known = dict(zip(keys_of(rows), map(facts_of, rows), strict=True))
@@ -47,8 +48,10 @@ class JsonlStore:
                 self._ledger.record_lengths(lengths)
 
 
-def read_clicks(ledger: Ledger, directory: Path, account: str, window: Window) -> Iterator[Row]:
-    """The window's clicks, day by day, each day's in the order in which they were stored.
+def read_days(
+    ledger: Ledger, directory: Path, account: str, window: Window
+) -> Iterator[list[Row]]:
+    """The window's clicks day by day, each day's in the order in which they were stored.
 
     Raises CorruptArchiveError where a file isn't what was committed.
     """
@@ -57,9 +60,8 @@ def read_clicks(ledger: Ledger, directory: Path, account: str, window: Window) -
         path = directory / path_of(account, day)
         data = read_committed(path, ledger.committed_bytes(path_of(account, day)))
         try:
-            for line in data.splitlines():
-                if start <= time_of(line) < end:
-                    yield row_of(line)
+            lines = data.split(b"\n")[:-1]
+            yield [row_of(line) for line in lines if start <= time_of(line) < end]
         except (ValueError, KeyError):
             raise CorruptArchiveError(
                 f"{path} has a line that is no click: it was changed by another program. Nothing "

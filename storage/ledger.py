@@ -4,14 +4,17 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 
 from archiver.identity import FACT_FIELDS, Facts, digest_of, facts_of
-from archiver.model import CLICKED_AT, Row, Window
+from archiver.model import CLICK_FIELDS, CLICKED_AT, Row, Window
 from archiver.store import Commit
 from archiver.timestamps import format_utc, parse_utc
 from archiver.windows import merge, subtract
 from storage.schema import quoted
 
+_LINK_FIELDS = ("link_id", "link", "destination", "title", "group")
+_link_of = itemgetter(*map(CLICK_FIELDS.index, _LINK_FIELDS))
 _REVISION_COLUMNS = ("account", "clicked_at", "key", "seen_at", *map(quoted, FACT_FIELDS))
 
 
@@ -39,6 +42,7 @@ class Ledger:
     def record(self, commit: Commit) -> None:
         """Record what a slice brought: coverage, the days' counts and digests, revisions."""
         self._record_days(commit.account, commit.clicks)
+        self._record_links(commit)
         self._record_revisions(commit)
         covered = self.coverage(commit.account)
         self._replace_coverage(commit.account, covered, merge([*covered, commit.window]))
@@ -105,6 +109,20 @@ class Ledger:
                 min(first, *times),
                 max(last, *times),
             ),
+        )
+
+    def _record_links(self, commit: Commit) -> None:
+        """Keep each link that a click was seen on, as it was then."""
+        links = {link[0] or link[1]: link for link in map(_link_of, commit.clicks)}
+        self.connection.executemany(
+            f"INSERT INTO links (account, key, {', '.join(map(quoted, _LINK_FIELDS))}, "
+            f"first_seen_at) VALUES (?, ?, {'?, ' * len(_LINK_FIELDS)}?) "
+            "ON CONFLICT (account, key) DO NOTHING",
+            [
+                (commit.account, key, *link, format_utc(commit.seen_at))
+                for key, link in links.items()
+                if key is not None
+            ],
         )
 
     def _record_revisions(self, commit: Commit) -> None:

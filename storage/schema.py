@@ -69,6 +69,21 @@ def create_ledger(db: Database) -> None:
     )
     db.execute(
         """
+        CREATE TABLE links (
+            account TEXT NOT NULL,
+            key TEXT NOT NULL, -- link_id, or link where the service gives no id
+            link_id TEXT,
+            link TEXT,
+            destination TEXT,
+            title TEXT,
+            "group" TEXT,
+            first_seen_at TEXT NOT NULL, -- by this archive, on a click
+            PRIMARY KEY (account, key)
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
         CREATE TABLE runs (
             id INTEGER PRIMARY KEY,
             account TEXT NOT NULL,

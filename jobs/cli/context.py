@@ -27,16 +27,21 @@ class Context:
         """The configuration. Raises ConfigError with everything that is wrong in it."""
         return load_config(find_config(self.config, os.environ))
 
+    def password(self, account: Account) -> str:
+        """An account's password, from now on a secret. Raises ConfigError if it can't be read."""
+        password = read_password(account, os.environ)
+        self.secrets.append(password)
+        return password
+
     def passwords(self, accounts: Sequence[Account]) -> dict[str, str]:
         """Each account's password, by name. Raises ConfigError with all that can't be read."""
         passwords: dict[str, str] = {}
         problems: list[str] = []
         for account in accounts:
             try:
-                passwords[account.name] = read_password(account, os.environ)
+                passwords[account.name] = self.password(account)
             except ConfigError as error:
                 problems.extend(error.problems)
-        self.secrets.extend(passwords.values())
         if problems:
             raise ConfigError(*problems)
         return passwords

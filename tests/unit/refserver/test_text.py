@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from refserver.answers import list_answer, xml_safe
 from refserver.database import NewClick
 
-NASTY = "<script>&amp;]]>\"'\r\n\t\rend \x00\x0b\ufffe\ud800 é e\u0301 \U0001f389 \u202eשלום"
+NASTY = "<script>&amp;]]>\"'\r\n\t\rend \x00\x0b\ufffe\ud800 é e\u0301 \U0001f389 \u202e שלום"
 
 
 def test_what_xml_cannot_hold_is_recorded_as_fffd(serve, database, account_id) -> None:

@@ -1,0 +1,28 @@
+"""`link-archiver check`."""
+
+import click
+
+from jobs.cli.context import Context
+
+
+@click.command()
+@click.pass_obj
+def command(context: Context) -> int:
+    r"""Check configuration, secrets, clock, service and storage; say what to do about each.
+
+    One small request for each account; nothing is archived. The exit code is 2 where something is
+    wrong here, 3 where it is wrong at the service or the disk.
+
+    \b
+    Example:
+      link-archiver check
+    """
+    from jobs.archiving import system_clock
+    from jobs.check import check, exit_code
+
+    findings = []
+    for finding in check(context.load(), context.password, system_clock):
+        mark = "ok  " if finding.place == "well" else "FAIL"
+        click.echo(f"{mark}  {finding.subject}: {finding.text}")
+        findings.append(finding)
+    return exit_code(findings)

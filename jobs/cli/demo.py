@@ -1,0 +1,57 @@
+"""`link-archiver demo`."""
+
+from pathlib import Path
+
+import click
+
+from jobs.cli.context import Context
+
+
+@click.command()
+@click.argument(
+    "directory", type=click.Path(path_type=Path, file_okay=False), default="link-archiver-demo"
+)
+@click.pass_obj
+def command(context: Context, directory: Path) -> int:
+    r"""Archive the last day of a made-up account, from a server on this machine.
+
+    The archive stays in DIRECTORY; a second time adds only what is new.
+
+    \b
+    Example:
+      link-archiver demo
+      link-archiver demo /tmp/tryout
+    """
+    from archiver.config import load_config
+    from jobs.archiving import Job, system_clock
+    from jobs.cli.progress import observer
+    from jobs.cli.reporting import tell
+    from jobs.cli.status_text import as_text
+    from jobs.daily import plan
+    from jobs.demo import Demo
+    from jobs.status import archive_status
+
+    demo = Demo(directory)
+    click.echo("Starting the reference server with a populated account …")
+    demo.prepare(system_clock())
+    with demo.server():
+        config = load_config(demo.config)
+        passwords = context.passwords(config.accounts)
+        click.echo("Archiving the last day of its clicks …\n")
+        with observer(context) as watching:
+            report = Job("run", config, passwords, plan, observer=watching).execute()
+    code = tell(report, context, as_json=False)
+    for account in report.accounts:
+        click.echo(f"{account.new:,} new clicks archived, {account.duplicates:,} known already.\n")
+    click.echo(as_text(archive_status(config, system_clock())))
+    click.echo(_WAYS_ON.format(config=demo.config, archive=config.archive.directory))
+    return code
+
+
+_WAYS_ON = """
+Look at it (the demo's server has ended; none of these needs it):
+  link-archiver --config {config} status
+  link-archiver --config {config} export clicks | head -3
+  sqlite3 {archive}/archive.db 'SELECT * FROM clicks_per_link ORDER BY clicks DESC LIMIT 5'
+
+Now your own links: link-archiver init"""

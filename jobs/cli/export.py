@@ -1,0 +1,62 @@
+"""`link-archiver export`."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from jobs.cli.context import Context
+from jobs.cli.options import accounts_option
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["clicks"]))
+@accounts_option
+@click.option("--from", "start", metavar="T", help="Beginning, in.")
+@click.option("--to", "end", metavar="T", help="End, out.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv"]),
+    default="jsonl",
+    show_default=True,
+    help="JSON lines, or CSV for spreadsheets.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where to; it appears whole or not at all. Without it, stdout.",
+)
+@click.pass_obj
+def command(
+    context: Context,
+    what: str,  # noqa: ARG001 - one choice so far
+    accounts: tuple[str, ...],
+    start: str | None,
+    end: str | None,
+    form: Literal["jsonl", "csv"],
+    output: Path | None,
+) -> int:
+    r"""Write what is archived, in order of account, time and id.
+
+    The service isn't asked: this works without a network, long after the service is gone. Times
+    are ISO 8601, in the account's time zone where they have no offset.
+
+    \b
+    Example:
+      link-archiver export clicks --from 2026-11-01 --to 2026-12-01
+      link-archiver export clicks --format csv --output clicks.csv
+    """
+    from jobs.export import Export, whole_file
+
+    export = Export(accounts, start, end, form)
+    directory = context.load().archive.directory
+    if output is None:
+        export.write(directory, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    else:
+        with whole_file(output) as file:
+            export.write(directory, file)
+    return 0

@@ -1,0 +1,51 @@
+"""`status` for people."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+_SHOWN_GAPS = 10
+
+
+def as_text(status: Mapping[str, Any]) -> str:
+    """The status, a block of lines for each account."""
+    archive = status["archive"]
+    blocks = [f"archive {archive['directory']} ({archive['store']})"]
+    blocks += ["\n".join(_account(account)) for account in status["accounts"]]
+    return "\n\n".join(blocks)
+
+
+def _account(account: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{account['name']} ({account['service']})"
+    if account["clicks"]:
+        yield (
+            f"  clicks    {account['clicks']:,} on {account['links']:,} links, "
+            f"{account['first_click']} to {account['last_click']}"
+        )
+    else:
+        yield "  clicks    none archived"
+    yield from _windows("covered", account["covered"])
+    yield from _windows("gaps", account["gaps"])
+    if account["behind_seconds"] is not None:
+        yield f"  behind    {timedelta(seconds=account['behind_seconds'])}"
+    yield f"  last run  {_run(account['last_run'])}"
+    if account["last_success"]:
+        yield f"  success   {account['last_success']}"
+
+
+def _windows(title: str, windows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    if not windows:
+        yield f"  {title:<8}  none"
+    for number, window in enumerate(windows[:_SHOWN_GAPS]):
+        yield f"  {'' if number else title:<8}  {window['start']} to {window['end']}"
+    if len(windows) > _SHOWN_GAPS:
+        yield f"            and {len(windows) - _SHOWN_GAPS:,} more: see status --json"
+
+
+def _run(run: Mapping[str, Any] | None) -> str:
+    if run is None:
+        return "none yet: link-archiver run"
+    text = f"{run['outcome']}, begun {run['started_at']}"
+    if run["error"]:
+        text += "\n            " + run["error"].replace("\n", "\n            ")
+    return text

@@ -1,0 +1,105 @@
+"""`export`: the archive's clicks, in order of account, time, id, as JSON lines or CSV."""
+
+import codecs
+import csv
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Literal
+from zoneinfo import ZoneInfo
+
+from archiver.errors import ConfigError, StoreError
+from archiver.lines import line_of
+from archiver.model import CLICK_FIELDS, Row
+from archiver.timestamps import parse_instant
+from archiver.windows import clip
+from storage.reading import ArchivedAccount, ArchiveReader, open_reader
+
+_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What is asked for: accounts (none: all), a period as typed, a format."""
+
+    accounts: Sequence[str]
+    start: str | None
+    end: str | None  # out
+    format: Literal["jsonl", "csv"]
+
+    def write(self, directory: Path, output: BinaryIO) -> None:
+        """Write the clicks of the archive in `directory`; of no archive, nothing."""
+        with open_reader(directory) as reader:
+            chosen = self._chosen(reader.accounts() if reader else [])
+            write_row = _writer(output, self.format)
+            for account in chosen:
+                for row in self._clicks(reader, account):
+                    write_row(row)
+
+    def _chosen(self, accounts: Sequence[ArchivedAccount]) -> list[ArchivedAccount]:
+        names = {account.name for account in accounts}
+        unknown = [name for name in self.accounts if name not in names]
+        if unknown:
+            there = ", ".join(sorted(names)) or "no accounts yet"
+            raise ConfigError(
+                *(
+                    f"--account {name}: none of it is archived; there are: {there}"
+                    for name in unknown
+                )
+            )
+        return [a for a in accounts if not self.accounts or a.name in self.accounts]
+
+    def _clicks(self, reader: ArchiveReader | None, account: ArchivedAccount) -> Iterator[Row]:
+        zone = ZoneInfo(account.timezone)
+        start = _instant("--from", self.start, zone, _BEGINNING)
+        end = _instant("--to", self.end, zone, _END)
+        window = clip(start, end)
+        return reader.clicks(account.name, window) if reader and window else iter(())
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears under its name whole and durable, or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"can't write {path}: {error.strerror}. Check the folder, its permissions and the "
+            "disk's space"
+        ) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _instant(option: str, text: str | None, zone: ZoneInfo, default: datetime) -> datetime:
+    if text is None:
+        return default
+    try:
+        return parse_instant(text, zone)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}") from None
+
+
+def _writer(output: BinaryIO, form: Literal["jsonl", "csv"]) -> Callable[[Row], object]:
+    """What writes a row in the format; for CSV the header is written at once."""
+    if form == "jsonl":
+        return lambda row: output.write(line_of(row))
+    writer = csv.writer(codecs.getwriter("utf-8")(output), lineterminator="\n")
+    writer.writerow(CLICK_FIELDS)
+    return lambda row: writer.writerow(map(_csv_value, row))
+
+
+def _csv_value(value: str | bool | None) -> str:  # noqa: FBT001 - a value, not a flag
+    """As in JSON, but null is empty."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else str(value).lower()
