@@ -100,7 +100,7 @@ class AccountReport:
     """What one run did for one account.
 
     `windows` counts slices committed, `fetched` the records that belong to them.
-   """
+    """
 
     name: str
     fetched: int = 0

@@ -50,7 +50,7 @@ class Demo:
             self._populate(now)
         password = self.directory / "demo.pass"
         password.unlink(missing_ok=True)
-        with open(password, "x", opener=_private, encoding="utf-8") as file:  # noqa: PTH123
+        with open(password, "x", opener=_private, encoding="utf-8") as file:
             file.write(_PASSWORD)
 
     @contextmanager

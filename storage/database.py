@@ -84,11 +84,13 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def store_errors(operation: str, path: Path) -> Iterator[None]:
+def store_errors(
+    operation: str, path: Path, errors: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
+) -> Iterator[None]:
     """Say what could not be done to which file, and what to do about it."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except errors as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise StoreError(
             f"can't {operation} {path}: {reason}. Check the disk's space, the file's permissions "

@@ -72,7 +72,9 @@ class ArchiveReader:
         (store,) = self._connection.execute("SELECT store FROM archive").fetchone()
         if store == "jsonl":
             days = jsonl.read_days(self.ledger, self._directory, account, window)
-            rows = (row for day in days for row in sorted(day, key=itemgetter(CLICKED_AT)))
+            rows: Iterator[Row] = (
+                row for day in days for row in sorted(day, key=itemgetter(CLICKED_AT))
+            )
         else:
             rows = sqlite.read_clicks(self._connection, account, window)
         for _, same_second in groupby(rows, itemgetter(CLICKED_AT)):
@@ -82,13 +84,13 @@ class ArchiveReader:
 @contextmanager
 def open_reader(directory: Path) -> Iterator[ArchiveReader | None]:
     """Open an archive for reading; None where there is none yet."""
-    with store_errors("read", directory / FILE_NAME):
-        connection = open_read_only(directory)
-        if connection is None:
-            yield None
-            return
-        with closing(connection):
-            yield ArchiveReader(connection, directory)
+    connection = open_read_only(directory)
+    if connection is None:
+        yield None
+        return
+    # An OSError that passes here is of whoever writes what was read.
+    with store_errors("read", directory / FILE_NAME, (sqlite3.Error,)), closing(connection):
+        yield ArchiveReader(connection, directory)
 
 
 def _by_id_then_content(row: Row) -> tuple[str, bytes]:
