@@ -247,6 +247,6 @@ def _dotted(place: tuple[str | int, ...]) -> str:
     for step in place:
         if isinstance(step, int):
             way += f"[{step}]"
-        elif step != "[key]":  # pydantic's word for: the key, not its value
+        else:
             way += "." + (step if re.fullmatch("[A-Za-z0-9_-]+", step) else json.dumps(step))
     return way.removeprefix(".")

@@ -105,7 +105,7 @@ class Account(Section):
     )
     since: datetime | None = Field(
         None,
-        description="Date or time from which to archive; without it, 24 hours before the first run.",
+        description="Date or time to archive from; without it, 24 hours before the first run.",
     )
     page_size: int = Field(
         1000, ge=1, le=1000, description="Records asked for at once: 1 to 1000."

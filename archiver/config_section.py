@@ -126,7 +126,7 @@ class Section(BaseModel):
         return (key in cls.model_fields and cls.model_fields[key].description) or ""
 
     @classmethod
-    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Problem]:  # noqa: ARG003 - for the tables that need it
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Problem]:  # noqa: ARG003 - a default
         """Give what is wrong between the keys; `given` hasn't been checked in any way."""
         yield from ()
 
@@ -159,4 +159,4 @@ class Section(BaseModel):
         if line["type"] == "literal_error":
             return f"must be {context['expected']}".replace("'", '"')
         words = _WORDS.get(line["type"], "isn't accepted").format_map(context)
-        return f"{context.get('error', words)}. {cls.describe(key)}"
+        return f"{context.get('error', words)}. {cls.describe(key)}".rstrip()

@@ -52,22 +52,19 @@ def _read_variable(name: str, environ: Mapping[str, str]) -> str:
 
 
 def _read_file(path: Path, *, private: bool) -> str:
-    """Read a regular file's one line. `private`: refuse one that others than its owner can read.
+    """Read a regular file without the newline at its end. Raises ValueError.
 
-    Raises ValueError.
+    `private`: refuse one that others than its owner can read.
     """
     try:
-        # O_NONBLOCK: a pipe without a writer would wait for ever.
+        # O_NONBLOCK: a pipe that nobody writes to would be waited for.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise ValueError(f"{path} isn't a regular file")
-            if private and status.st_mode & (stat.S_IRGRP | stat.S_IROTH):
-                raise ValueError(
-                    f"group or others can read {path}; do `chmod 600 {shlex.quote(str(path))}`"
-                )
-            content = file.read(_LARGEST_BYTES + 1)
+        try:
+            _check_file(path, os.fstat(descriptor).st_mode, private=private)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                content = file.read(_LARGEST_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         if path.is_symlink():
             raise ValueError(f"{path} is a symbolic link; name the file itself") from None
@@ -80,6 +77,14 @@ def _read_file(path: Path, *, private: bool) -> str:
         raise ValueError(f"{path} isn't UTF-8 text") from None
     stripped = text.removesuffix("\n")
     return _checked(stripped.removesuffix("\r") if stripped != text else text, str(path))
+
+
+def _check_file(path: Path, mode: int, *, private: bool) -> None:
+    if not stat.S_ISREG(mode):
+        raise ValueError(f"{path} isn't a regular file")
+    if private and mode & (stat.S_IRGRP | stat.S_IROTH):
+        remedy = f"chmod 600 {shlex.quote(str(path))}"
+        raise ValueError(f"group or others can read {path}; do `{remedy}`")
 
 
 def _checked(password: str, where: str) -> str:

@@ -75,12 +75,14 @@ class Archiving:
 
     def _note_failure(self, window: Window, error: WindowError) -> None:
         self.report.errors.append(f"{window}: {error}")
-        if isinstance(error, UnavailableError):
-            self._unanswered += 1
-            if self._unanswered >= PATIENCE:
-                raise AccountError(
-                    f"no answer for {PATIENCE} windows in a row: the rest waits for the next run"
-                )
+        if not isinstance(error, UnavailableError):
+            self._unanswered = 0
+            return
+        self._unanswered += 1
+        if self._unanswered >= PATIENCE:
+            raise AccountError(
+                f"no answer for {PATIENCE} windows in a row: the rest waits for the next run"
+            )
 
     def _commit(self, window: Window, fetched: Fetched) -> None:
         settled = self._settled(window, fetched.served_at)

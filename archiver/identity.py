@@ -1,8 +1,8 @@
 """When two records are one click, and what becomes of a click that comes back changed.
 
-With an id from the service, the id is the identity. Without one it is a hash of what can't change
-about the event, and the click's number among those alike: real services record three identical
-clicks within a second, and a set would lose two of them.
+With an id from the service, the time and the id are the identity. Without one it is a hash of
+what can't change about the event, and the click's number among those alike: real services record
+three identical clicks within a second, and a set would lose two of them.
 
 Title, group and destination belong to the link, and country, uniqueness, conversion and unknown
 fields can come later: they are no part of identity.
@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from archiver.model import CLICK_FIELDS, CLICK_ID, Row
+from archiver.model import CLICK_FIELDS, CLICK_ID, CLICKED_AT, Row
 
 Facts: TypeAlias = tuple[Any, ...]
 Known: TypeAlias = Mapping[str, Facts]  # the stored clicks of a window: key -> latest facts
@@ -64,7 +64,7 @@ def digest_of(rows: Iterable[Row]) -> int:
 
 
 def keys_of(rows: Sequence[Row]) -> list[str]:
-    """The key of each stored row: `id:<id>`, or `event:<hash>:<number among the alike>`.
+    """The key of each stored row: `id:<time>:<id>`, or `event:<hash>:<number among the alike>`.
 
     The rows stand in the order in which they were stored; so the numbers come out as they were
     given.
@@ -133,7 +133,7 @@ def _grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
 def _base_of(row: Row) -> str:
     click_id = row[CLICK_ID]
     if click_id is not None:
-        return f"{_ID}{click_id}"
+        return f"{_ID}{row[CLICKED_AT]}:{click_id}"
     event = (*_event_of(row), _link_id_of(row) or _link_of(row))
     return f"{_EVENT}{blake2b(orjson.dumps(event), digest_size=16).hexdigest()}"
 

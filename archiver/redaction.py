@@ -83,7 +83,8 @@ def _encoded(text: str) -> str:
         # One backslash may stand as several, but a long run must not be split in all ways.
         count = f"{{{length},{8 * length}}}" if character == "\\" else f"{{{length}}}"
         plain, *encoded = _encodings(character)
-        parts.append(f"(?:{plain}|(?i:{'|'.join(encoded)})){count}")
+        # Plain comes last: of `%25` it would take the first character only.
+        parts.append(f"(?:(?i:{'|'.join(encoded)})|{plain}){count}")
     return "".join(parts)
 
 
@@ -104,7 +105,7 @@ def _encodings(character: str) -> Iterator[str]:
     yield f"{_BACKSLASH}u{code:08x}"
     if character in _LETTERS:
         yield _BACKSLASH + _LETTERS[character]
-    elif not character.isalnum():
+    elif character != "\\" and not character.isalnum():  # that one: see count
         yield _BACKSLASH + re.escape(character)
     yield f"{_AMPERSAND}#(?:0*{code}|x0*{code:x});"
     if character in _XML_NAMES:

@@ -15,7 +15,7 @@ from archiver.redaction import Redactor
 from archiver.timestamps import format_utc
 from archiver.windows import total_seconds
 from jobs.lock import hold
-from jobs.sources import local_times, open_source
+from jobs.sources import local_times, open_source, refuse_unsupported
 from storage.opening import Archive, open_archive
 from storage.settings import IdentitySettings
 
@@ -154,3 +154,4 @@ def _hold_settings(archive: Archive, accounts: Sequence[Account]) -> None:
                 problems.extend(error.problems)
         if problems:
             raise ConfigError(*problems)
+        refuse_unsupported(accounts)

@@ -71,7 +71,8 @@ def _account(
         password = password_of(account)
         source = open_source(account, password)
     except ConfigError as error:
-        yield Finding(account.name, str(error), "here")
+        text = str(error).replace(f"account {account.name}: ", "")
+        yield Finding(account.name, text, "here")
         return
     yield Finding(account.name, "the password can be read, and by nobody else")
     end = plan_end(clock(), account.settle, local_times(account))

@@ -41,17 +41,15 @@ class Demo:
 
         Raises ConfigError where the folder holds something else.
         """
-        if self.config.exists() and not self.config.read_text("utf-8").startswith(_MARK):
-            raise ConfigError(
-                f"{self.config} is no demo's configuration: name another folder for the demo"
-            )
-        self.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-        if not self._database.exists():
-            self._populate(now)
-        password = self.directory / "demo.pass"
-        password.unlink(missing_ok=True)
-        with open(password, "x", opener=_private, encoding="utf-8") as file:
-            file.write(_PASSWORD)
+        with _disk_errors(self.directory):
+            self._refuse_another()
+            self.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+            if not self._database.exists():
+                self._populate(now)
+            password = self.directory / "demo.pass"
+            password.unlink(missing_ok=True)
+            with open(password, "x", opener=_private, encoding="utf-8") as file:
+                file.write(_PASSWORD)
 
     @contextmanager
     def server(self) -> Iterator[None]:
@@ -67,6 +65,15 @@ class Demo:
         finally:
             server.terminate()
             server.communicate(timeout=_START_SECONDS)
+
+    def _refuse_another(self) -> None:
+        if self.config.exists():
+            if not self.config.read_bytes().startswith(_MARK.encode()):
+                raise ConfigError(
+                    f"{self.config} is no demo's configuration: name another folder for the demo"
+                )
+        elif (archive := self.directory / "archive").exists():
+            raise ConfigError(f"{archive} is no demo's: name another folder for the demo")
 
     @property
     def _database(self) -> Path:
@@ -113,6 +120,17 @@ def _address(server: "subprocess.Popen[str]") -> str:
     if not line.startswith("listening on "):
         raise StoreError("the reference server didn't start: see server.log in the demo's folder")
     return line.removeprefix("listening on ").strip()
+
+
+@contextmanager
+def _disk_errors(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"can't write to {directory}: {error.strerror}. Name another folder for the demo, or "
+            "check this one's permissions and the disk's space"
+        ) from None
 
 
 def _private(path: str, flags: int) -> int:

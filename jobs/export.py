@@ -3,7 +3,7 @@
 import codecs
 import csv
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,10 +13,9 @@ from zoneinfo import ZoneInfo
 
 from archiver.errors import ConfigError, StoreError
 from archiver.lines import line_of
-from archiver.model import CLICK_FIELDS, Row
+from archiver.model import CLICK_FIELDS, Row, Window
 from archiver.timestamps import parse_instant
-from archiver.windows import clip
-from storage.reading import ArchivedAccount, ArchiveReader, open_reader
+from storage.reading import ArchivedAccount, open_reader
 
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -30,35 +29,43 @@ class Export:
     start: str | None
     end: str | None  # out
     format: Literal["jsonl", "csv"]
+    configured: Collection[str] = ()  # accounts that may be asked for before they are archived
 
     def write(self, directory: Path, output: BinaryIO) -> None:
-        """Write the clicks of the archive in `directory`; of no archive, nothing."""
+        """Write the clicks of the archive in `directory`; of no archive, nothing.
+
+        Raises ConfigError, and writes nothing, where what is asked for can't be understood.
+        """
         with open_reader(directory) as reader:
             chosen = self._chosen(reader.accounts() if reader else [])
+            windows = [self._window(ZoneInfo(account.timezone)) for account in chosen]
+            if not windows:
+                self._window(ZoneInfo("UTC"))
             write_row = _writer(output, self.format)
-            for account in chosen:
-                for row in self._clicks(reader, account):
+            for account, window in zip(chosen, windows, strict=True):
+                for row in reader.clicks(account.name, window) if reader else ():
                     write_row(row)
 
     def _chosen(self, accounts: Sequence[ArchivedAccount]) -> list[ArchivedAccount]:
         names = {account.name for account in accounts}
+        names.update(self.configured)
         unknown = [name for name in self.accounts if name not in names]
         if unknown:
-            there = ", ".join(sorted(names)) or "no accounts yet"
+            there = ", ".join(sorted(names))
             raise ConfigError(
                 *(
-                    f"--account {name}: none of it is archived; there are: {there}"
+                    f"--account {name}: there is no such account; there are: {there}"
                     for name in unknown
                 )
             )
         return [a for a in accounts if not self.accounts or a.name in self.accounts]
 
-    def _clicks(self, reader: ArchiveReader | None, account: ArchivedAccount) -> Iterator[Row]:
-        zone = ZoneInfo(account.timezone)
+    def _window(self, zone: ZoneInfo) -> Window:
         start = _instant("--from", self.start, zone, _BEGINNING)
         end = _instant("--to", self.end, zone, _END)
-        window = clip(start, end)
-        return reader.clicks(account.name, window) if reader and window else iter(())
+        if start >= end:
+            raise ConfigError(f"--to {self.end} isn't after --from {self.start}; --to is out")
+        return Window(start, end)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from archiver.errors import ArchiveBusyError, StoreError
 from archiver.timestamps import format_utc
 
 FILE_NAME = "archive.lock"
+_TRIES = 5
+_WAIT_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +23,6 @@ class Holder:
 
     pid: int
     since: str
-
-    @property
-    def is_alive(self) -> bool:
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            pass
-        return True
 
 
 @contextmanager
@@ -45,10 +38,8 @@ def hold(directory: Path) -> Iterator[None]:
             "directory"
         ) from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ArchiveBusyError(_busy(directory)) from None
+        if not _lock(descriptor):
+            raise ArchiveBusyError(_busy(directory))
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()} {format_utc(datetime.now(UTC))}\n".encode(), 0)
         yield
@@ -58,13 +49,36 @@ def hold(directory: Path) -> Iterator[None]:
 
 
 def holder(directory: Path) -> Holder | None:
-    """Who holds the archive, as far as its lock file tells; None where nobody does."""
+    """Who holds the archive, as its lock file tells; None where nobody does.
+
+    The kernel knows whether it is held. A process number alone tells nothing: what was killed
+    leaves its own in the file, and in a container the next process has the same.
+    """
     try:
-        pid, since = (directory / FILE_NAME).read_text("ascii").split()
-        found = Holder(int(pid), since)
+        with (directory / FILE_NAME).open("r", encoding="ascii") as file:
+            if _may_lock(file.fileno(), fcntl.LOCK_SH):
+                return None
+            pid, since = file.read().split()
+            return Holder(int(pid), since)
     except (OSError, ValueError):
         return None
-    return found if found.is_alive else None
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the lock. Whoever asks for its holder has it for an instant: then ask again."""
+    for _ in range(_TRIES):
+        if _may_lock(descriptor, fcntl.LOCK_EX):
+            return True
+        time.sleep(_WAIT_SECONDS)
+    return False
+
+
+def _may_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _busy(directory: Path) -> str:

@@ -1,5 +1,7 @@
 """From an account's configuration to its source: here the concrete ones are chosen."""
 
+from collections.abc import Iterable
+
 from archiver.config_account import Account
 from archiver.errors import ConfigError
 from archiver.sources.base import Paging
@@ -10,13 +12,11 @@ from archiver.timestamps import LocalTimes
 
 
 def open_source(account: Account, password: str) -> LinktrackSource:
-    """The source of an account's clicks. Nothing is sent yet."""
-    if account.service != "linktrack":
-        raise ConfigError(
-            f"account {account.name}: this version archives no {account.service} accounts"
-        )
-    if account.ip != "keep":
-        raise ConfigError(f'account {account.name}: ip: this version knows "keep" only')
+    """The source of an account's clicks. Nothing is sent yet.
+
+    Raises ConfigError where this version has none for it.
+    """
+    refuse_unsupported([account])
     return LinktrackSource(
         account=account.name,
         base_url=account.base_url,
@@ -34,6 +34,20 @@ def open_source(account: Account, password: str) -> LinktrackSource:
         parameter_names=account.parameters,
         field_names=account.fields,
     )
+
+
+def refuse_unsupported(accounts: Iterable[Account]) -> None:
+    """Raise ConfigError, with all of them, for accounts that this version can't archive."""
+    problems: list[str] = []
+    for account in accounts:
+        if account.service != "linktrack":
+            problems.append(
+                f"account {account.name}: this version archives no {account.service} accounts"
+            )
+        if account.ip != "keep":
+            problems.append(f'account {account.name}: ip: this version knows "keep" only')
+    if problems:
+        raise ConfigError(*problems)
 
 
 def local_times(account: Account) -> LocalTimes:

@@ -4,7 +4,7 @@ They are made as strings, not as trees: a page of 1,000 clicks has to cost a few
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import orjson
 from flask import Response
@@ -45,15 +45,16 @@ def list_answer(
         ]
         return _json({"error": 0, "msg": "", **head, name: records}, 200)
     stated = "".join(f"<{key}>{value}</{key}>" for key, value in head.items())
-    records_text = _xml_records(fields, rows)
-    return _xml(f"<error>0</error><msg/>{stated}<{name}>{records_text}</{name}>", 200)
+    return _xml(
+        [f"<error>0</error><msg/>{stated}<{name}>", *_xml_records(fields, rows), f"</{name}>"], 200
+    )
 
 
 def error_answer(form: str, error: ApiError) -> Response:
     """An error in the asked format."""
     if form == "json":
         return _json({"error": 1, "msg": error.message}, error.status)
-    return _xml(f"<error>1</error><msg>{_escaped(error.message)}</msg>", error.status)
+    return _xml([f"<error>1</error><msg>{_escaped(error.message)}</msg>"], error.status)
 
 
 def legacy_error_answer(error: ApiError) -> Response:
@@ -65,21 +66,20 @@ def _json(envelope: Mapping[str, object], status: int) -> Response:
     return Response(orjson.dumps(envelope), status, mimetype="application/json")
 
 
-def _xml(content: str, status: int) -> Response:
-    return Response(f"<response>{content}</response>", status, mimetype="text/xml")
+def _xml(parts: Iterable[str], status: int) -> Response:
+    # Encoded part by part: one emoji would make four bytes a character of a text of all of them.
+    content = b"".join([part.encode() for part in parts])
+    return Response(b"<response>%b</response>" % content, status, mimetype="text/xml")
 
 
-def _xml_records(fields: Sequence[str], rows: Sequence[Row]) -> str:
+def _xml_records(fields: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
     tags = [(f"<{field}>", f"</{field}>", f"<{field}/>") for field in fields]
-    parts = []
     for row in rows:
-        parts.append("<record>")
-        parts += [
+        values = [
             f"{opening}{_escaped(value)}{closing}" if value else empty
             for (opening, closing, empty), value in zip(tags, row, strict=True)
         ]
-        parts.append("</record>")
-    return "".join(parts)
+        yield f"<record>{''.join(values)}</record>"
 
 
 def _escaped(text: str) -> str:

@@ -162,14 +162,14 @@ class Database:
         kept = hash_password(password)
         try:
             with self.writing() as connection:
-                cursor = connection.execute(
+                (account_id,) = connection.execute(
                     "INSERT INTO accounts (login, password_salt, password_digest, timezone)"
-                    " VALUES (?, ?, ?, ?)",
+                    " VALUES (?, ?, ?, ?) RETURNING id",
                     (login, kept.salt, kept.digest, timezone),
-                )
+                ).fetchone()
         except sqlite3.IntegrityError:
             raise LoginTakenError(f"there is an account {login!r} already") from None
-        return _new_id(cursor)
+        return int(account_id)
 
     def account(self, login: str, password: str) -> Account | None:
         """The account, or None where login or password is wrong."""
@@ -196,12 +196,12 @@ class Database:
         """The new link's id. Without a host of its own it shows the request's."""
         texts = (external_url, host, vanity_link, title, group)
         with self.writing() as connection:
-            cursor = connection.execute(
+            (link_id,) = connection.execute(
                 'INSERT INTO links (account_id, external_url, host, vanity_link, title, "group")'
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
                 (account_id, *map(xml_safe, texts)),
-            )
-        return _new_id(cursor)
+            ).fetchone()
+        return int(link_id)
 
     def rename_link(self, link_id: int, title: str) -> None:
         """LookupError where there is no such link."""
@@ -230,11 +230,6 @@ class Database:
             isolation_level=None,
             check_same_thread=False,
         )
-
-
-def _new_id(cursor: sqlite3.Cursor) -> int:
-    assert cursor.lastrowid is not None  # noqa: S101 - typed as optional for statements that insert nothing
-    return cursor.lastrowid
 
 
 def _click_row(account_id: int, zone: ZoneInfo, click: NewClick) -> tuple[object, ...]:

@@ -62,7 +62,7 @@ def read_days(
         try:
             lines = data.split(b"\n")[:-1]
             yield [row_of(line) for line in lines if start <= time_of(line) < end]
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, TypeError):
             raise CorruptArchiveError(
                 f"{path} has a line that is no click: it was changed by another program. Nothing "
                 "has been changed; put the file back from a copy, and run again"

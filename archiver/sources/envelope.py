@@ -68,8 +68,11 @@ Stated = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]] | None]
 
 def _parse_json(body: bytes, list_name: str) -> Stated:
     try:
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
         # Numbers stay as they are written: JSON and XML give the same text, and 1.10 stays 1.10.
-        document = json.loads(body, parse_int=str, parse_float=str, parse_constant=_refuse)
+        document = json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse)
+        if _may_hold_surrogates(text):
+            document = _without_surrogates(document)
     except (ValueError, RecursionError) as error:
         raise _not_whole(body, "JSON", error) from None
     if not isinstance(document, dict):
@@ -79,13 +82,22 @@ def _parse_json(body: bytes, list_name: str) -> Stated:
         return document, None
     if not isinstance(records, list) or not all(type(record) is dict for record in records):
         raise WindowError(f"the service's answer has something else than records as {list_name}")
-    if b"\\ud" in body or b"\\uD" in body:
-        records = [_without_surrogates(record) for record in records]
     return document, records
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
+
+
+def _may_hold_surrogates(text: str) -> bool:
+    """Whether JSON text holds surrogates: escaped, or written as if they were characters."""
+    if "\\ud" in text or "\\uD" in text:
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _without_surrogates(value: Any) -> Any:
@@ -109,13 +121,23 @@ def _parse_xml(body: bytes, list_name: str) -> Stated:
         raise _not_whole(body, "XML", error) from None
     if root.tag != "response":
         raise _not_whole(body, "XML", f"its root is <{root.tag[:40]}>")
-    stated = {child.tag: child.text for child in root if child.tag != list_name}
     lists = root.findall(list_name)
+    stated = {child.tag: child.text for child in root if child.tag != list_name}
+    if len(stated) + len(lists) != len(root):
+        raise WindowError("the service's answer states something twice")
     if not lists:
         return stated, None
     if len(lists) > 1:
         raise WindowError(f"the service's answer has {list_name} more than once")
+    if _has_text(lists[0]):
+        raise WindowError(f"the service's answer has text where {list_name} should be")
     return stated, [_record(element) for element in lists[0]]
+
+
+def _has_text(element: ET.Element) -> bool:
+    """Whether more than blanks stand between an element's children, or in place of them."""
+    texts = (element.text, *(child.tail for child in element))
+    return any(text is not None and not text.isspace() for text in texts)
 
 
 def _record(element: ET.Element) -> Mapping[str, str | None]:

@@ -5,7 +5,7 @@ the pages fit together: as many records as stated, the same statement on each pa
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
@@ -13,7 +13,7 @@ from math import ceil
 from archiver.errors import UnstableError, WindowError
 from archiver.model import CLICK_ID, CLICKED_AT, Fetched, Page, Row, Split, Window
 from archiver.sources.base import ClickReader, earliest
-from archiver.timestamps import parse_utc
+from archiver.timestamps import format_utc, parse_utc
 from archiver.windows import split
 
 #: Readings of a slice whose pages shift, before it is left for the next run.
@@ -75,7 +75,7 @@ class OffsetPaging:
             parts = ceil(page.total / self.slice_records)
             return split(window, parts) if parts > 1 else []
         if received > self.slice_records:
-            return _cut_at_last_record(window, page)
+            return _cut_within(window, reading.rows)
         return []
 
 
@@ -102,7 +102,9 @@ class BisectPaging:
         alone = reader.read_second(second)
         next_second = second + _ONE_SECOND
         end_is_in = any(parse_utc(row[CLICKED_AT]) >= next_second for row in full.rows)
-        if self._is_full(alone) or not (alone.rows or end_is_in):
+        # Whatever it says, what it has just shown of the second must be there.
+        shown, given = (_count_within(second, rows) for rows in (full.rows, alone.rows))
+        if self._is_full(alone) or given < shown or not (alone.rows or end_is_in):
             raise WindowError(
                 f"the second {second:%Y-%m-%d %H:%M:%S} UTC has more clicks than the "
                 f"{len(full.rows)} that the service gives at once, and time can't be made "
@@ -114,7 +116,7 @@ class BisectPaging:
         """Whether the window may hold more than the page shows."""
         if page.total is not None:
             return page.total > len(page.rows)
-        limit = self.page_size if page.limit is None else min(self.page_size, page.limit)
+        limit = min(self.page_size, page.limit or self.page_size)
         return len(page.rows) >= limit
 
 
@@ -202,12 +204,18 @@ def _refuse_ids_twice(rows: list[Row]) -> None:
         raise UnstableError("the service gave one click's id twice")
 
 
-def _cut_at_last_record(window: Window, page: Page) -> list[Window]:
-    """Two windows about the last record received.
+def _count_within(second: datetime, rows: list[Row]) -> int:
+    text = format_utc(second)
+    return sum(row[CLICKED_AT] == text for row in rows)
 
-    In either order of records, one of them holds about what was read so far.
+
+def _cut_within(window: Window, rows: Sequence[Row]) -> list[Window]:
+    """Two windows, of which one holds about three quarters of what was read so far.
+
+    That is so whether the earliest clicks were read first or the latest. (A cut at the last
+    record would leave a window that is too large by a few clicks, again and again.)
     """
-    last = parse_utc(page.rows[-1][CLICKED_AT])
-    if window.start < last < window.end:
-        return [Window(window.start, last), Window(last, window.end)]
+    cut = parse_utc(rows[len(rows) * 3 // 4][CLICKED_AT])
+    if window.start < cut < window.end:
+        return [Window(window.start, cut), Window(cut, window.end)]
     return split(window, 2)

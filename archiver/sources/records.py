@@ -101,9 +101,9 @@ class RecordReader:
         return [
             _as_json(
                 {
-                    key: value
+                    key: None if value == "" else value
                     for key, value in record.items()
-                    if key not in readable and (key != name or value not in _UNIQUE)
+                    if key not in readable and (key != name or (value or None) not in _UNIQUE)
                 }
             )
             for record in records
@@ -138,4 +138,8 @@ def _value_types(records: Sequence[Record]) -> set[type]:
 def _as_json(unknown: Mapping[str, Any]) -> str | None:
     if not unknown:
         return None
-    return orjson.dumps(unknown, option=orjson.OPT_SORT_KEYS).decode()
+    try:
+        return orjson.dumps(unknown, option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError:
+        names = ", ".join(sorted(unknown))[:80]
+        raise WindowError(f"a record has values nested too deep to be kept: {names}") from None

@@ -113,7 +113,7 @@ class Transport:
             try:
                 if self._stopped.is_set():
                     raise AccountError("the run was stopped before the service answered")
-                return self._exchange(url, parameters)
+                return self._exchange(url, parameters, watch)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 if self._stopped.is_set():
                     raise AccountError("the run was stopped before the service answered") from None
@@ -126,7 +126,7 @@ class Transport:
                 with self._lock:
                     self._watches.discard(watch)
 
-    def _exchange(self, url: str, parameters: Mapping[str, str]) -> Answer:
+    def _exchange(self, url: str, parameters: Mapping[str, str], watch: Watch) -> Answer:
         query, form = (parameters, None) if self._method == "get" else (None, parameters)
         with self._session().request(
             self._method,
@@ -147,7 +147,11 @@ class Transport:
                     f"HTTP {response.status_code} {response.reason}",
                     wait_seconds=_retry_after(response.headers.get("Retry-After")),
                 )
-            return Answer(response.status_code, _body_of(response), _date_of(response))
+            answer = Answer(response.status_code, _body_of(response), _date_of(response))
+        if watch.ended:
+            # Cut off among its headers, or without a stated length, an answer looks whole.
+            raise ConnectionAbortedError
+        return answer
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._thread, "session", None)
@@ -198,9 +202,9 @@ def _date_of(response: requests.Response) -> datetime | None:
         return None
     try:
         instant = parsedate_to_datetime(text)
-    except ValueError:
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 def _retry_after(text: str | None) -> float:

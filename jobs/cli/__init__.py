@@ -13,6 +13,7 @@ from archiver import __version__
 from archiver.errors import ArchiverError
 from archiver.redaction import Redactor
 from jobs.cli.context import Context
+from jobs.cli.output import abandon_stdout
 from jobs.signals import EndedBySignal, signals_as_exceptions
 
 #: Each command, in the order of `--help`, with its line there.
@@ -61,7 +62,7 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="link-archiver")
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None, *, verbose: bool, quiet: bool) -> None:
-    r"""Keep every click on your tracking links, whatever happens to the service.
+    """Keep every click on your tracking links, whatever happens to the service.
 
     Each run archives what the service's link history has and this archive hasn't: every click
     exactly once, and a plain statement of what is missing.
@@ -71,7 +72,7 @@ def cli(ctx: click.Context, config: Path | None, *, verbose: bool, quiet: bool) 
       link-archiver init
       link-archiver check
       link-archiver run
-    """
+    """  # noqa: D301 - click's mark is the character
     if verbose and quiet:
         raise click.UsageError("-v and -q contradict each other: give one of them.")
     ctx.obj = Context(config=config, verbose=verbose, quiet=quiet, secrets=ctx.obj)
@@ -107,7 +108,7 @@ def _invoke(arguments: list[str] | None) -> int:
         return error.exit_code
     except BrokenPipeError:
         # Whoever read our output has had enough, such as `| head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_stdout()
         return 0
     except Exception:  # noqa: BLE001 - the last resort: nothing unredacted may be shown
         redact = Redactor(secrets).redact

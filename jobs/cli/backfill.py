@@ -22,7 +22,7 @@ def command(
     again: bool,
     as_json: bool,
 ) -> int:
-    r"""Archive what isn't covered of a stated period.
+    """Archive what isn't covered of a stated period.
 
     Times are ISO 8601: with an offset they are exact, without they are in the account's time
     zone, and a date is its midnight. It may be ended at any time and goes on where it stopped.
@@ -31,7 +31,7 @@ def command(
     Example:
       link-archiver backfill --from 2026-01-01 --to 2026-02-01
       link-archiver backfill --from 2026-11-18T22:00:00Z --to 2026-11-19 --account acme --again
-    """
+    """  # noqa: D301 - click's mark is the character
     from jobs.archiving import Job, chosen_accounts
     from jobs.backfill import Backfill
     from jobs.cli.progress import observer

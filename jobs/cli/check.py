@@ -8,7 +8,7 @@ from jobs.cli.context import Context
 @click.command()
 @click.pass_obj
 def command(context: Context) -> int:
-    r"""Check configuration, secrets, clock, service and storage; say what to do about each.
+    """Check configuration, secrets, clock, service and storage; say what to do about each.
 
     One small request for each account; nothing is archived. The exit code is 2 where something is
     wrong here, 3 where it is wrong at the service or the disk.
@@ -16,7 +16,7 @@ def command(context: Context) -> int:
     \b
     Example:
       link-archiver check
-    """
+    """  # noqa: D301 - click's mark is the character
     from jobs.archiving import system_clock
     from jobs.check import check, exit_code
 

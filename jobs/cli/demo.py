@@ -13,7 +13,7 @@ from jobs.cli.context import Context
 )
 @click.pass_obj
 def command(context: Context, directory: Path) -> int:
-    r"""Archive the last day of a made-up account, from a server on this machine.
+    """Archive the last day of a made-up account, from a server on this machine.
 
     The archive stays in DIRECTORY; a second time adds only what is new.
 
@@ -21,7 +21,7 @@ def command(context: Context, directory: Path) -> int:
     Example:
       link-archiver demo
       link-archiver demo /tmp/tryout
-    """
+    """  # noqa: D301 - click's mark is the character
     from archiver.config import load_config
     from jobs.archiving import Job, system_clock
     from jobs.cli.progress import observer

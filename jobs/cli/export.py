@@ -39,7 +39,7 @@ def command(
     form: Literal["jsonl", "csv"],
     output: Path | None,
 ) -> int:
-    r"""Write what is archived, in order of account, time and id.
+    """Write what is archived, in order of account, time and id.
 
     The service isn't asked: this works without a network, long after the service is gone. Times
     are ISO 8601, in the account's time zone where they have no offset.
@@ -48,14 +48,17 @@ def command(
     Example:
       link-archiver export clicks --from 2026-11-01 --to 2026-12-01
       link-archiver export clicks --format csv --output clicks.csv
-    """
+    """  # noqa: D301 - click's mark is the character
+    from jobs.cli.output import writing_to_stdout
     from jobs.export import Export, whole_file
 
-    export = Export(accounts, start, end, form)
-    directory = context.load().archive.directory
+    config = context.load()
+    directory = config.archive.directory
+    export = Export(accounts, start, end, form, [account.name for account in config.accounts])
     if output is None:
-        export.write(directory, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        with writing_to_stdout():
+            export.write(directory, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
     else:
         with whole_file(output) as file:
             export.write(directory, file)

@@ -8,13 +8,13 @@ import click
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=".")
 def command(directory: Path) -> int:
-    r"""Write a commented config.toml into DIRECTORY; nothing is overwritten.
+    """Write a commented config.toml into DIRECTORY; nothing is overwritten.
 
     \b
     Example:
       link-archiver init
       link-archiver init ~/.config/link-archiver
-    """
+    """  # noqa: D301 - click's mark is the character
     from archiver.config_sample import sample_config
     from archiver.errors import ConfigError
 

@@ -1,10 +1,10 @@
 """How `run` and `backfill` say what they did, and their exit code."""
 
-import click
 import orjson
 
 from archiver.model import AccountReport, RunReport
 from jobs.cli.context import Context
+from jobs.cli.output import show
 
 _INCOMPLETE = 3
 
@@ -17,7 +17,7 @@ def tell(report: RunReport, context: Context, *, as_json: bool) -> int:
         for error in account.errors:
             context.complain(f"{account.name}: {error}")
     if as_json:
-        click.echo(orjson.dumps(report.as_json()))
+        show(orjson.dumps(report.as_json()))
     else:
         for account in report.accounts:
             context.note(_line(account))

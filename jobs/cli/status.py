@@ -10,7 +10,7 @@ from jobs.cli.options import json_option
 @json_option
 @click.pass_obj
 def command(context: Context, *, as_json: bool) -> int:
-    r"""Show what is archived, what is missing, and how the last runs went.
+    """Show what is archived, what is missing, and how the last runs went.
 
     The service isn't asked. A gap is wanted time before the end of what is covered that couldn't
     be fetched; the next run fetches it.
@@ -19,13 +19,14 @@ def command(context: Context, *, as_json: bool) -> int:
     Example:
       link-archiver status
       link-archiver status --json
-    """
+    """  # noqa: D301 - click's mark is the character
     import orjson
 
     from jobs.archiving import system_clock
+    from jobs.cli.output import show
     from jobs.cli.status_text import as_text
     from jobs.status import archive_status
 
     status = archive_status(context.load(), system_clock())
-    click.echo(orjson.dumps(status) if as_json else as_text(status))
+    show(orjson.dumps(status) if as_json else as_text(status))
     return 0

@@ -38,7 +38,7 @@ SECRET_FORMS = {
     "percent-encoded twice": lambda secret: quote(quote(secret, safe=""), safe=""),
     "JSON": json_inside,
     "JSON in UTF-8": lambda secret: json.dumps(secret, ensure_ascii=False)[1:-1],
-    "JSON in JSON": lambda secret: json_inside(json.dumps(secret)),
+    "JSON in JSON": lambda secret: json_inside(json_inside(secret)),
     "JSON with escaped slashes": lambda secret: json_inside(secret).replace("/", "\\/"),
     "XML": lambda secret: html.escape(secret, quote=False),
     "HTML": html.escape,
@@ -132,7 +132,7 @@ def test_a_short_secret_is_replaced_where_it_stands_alone():
 
 def test_an_empty_secret_is_none():
     """An account without a password changes no text."""
-    assert Redactor(["", ""]).redact("text") == "text"
+    assert Redactor(["", ""]).redact("- text -") == "- text -"
     assert Redactor([]).redact("text") == "text"
 
 
@@ -152,7 +152,7 @@ def test_a_log_record_is_redacted_with_its_traceback():
     """Message, arguments, traceback and stack of a record are all redacted."""
     formatter = RedactingFormatter(Redactor(["hunter22"]), "%(levelname)s: %(message)s")
     try:
-        raise ValueError("http://host/?pass=hunter22")
+        int("http://host/?pass=hunter22")
     except ValueError:
         record = logging.LogRecord(
             "name",
@@ -167,4 +167,5 @@ def test_a_log_record_is_redacted_with_its_traceback():
     text = formatter.format(record)
     assert text.startswith("ERROR: at [redacted]\nTraceback")
     assert "?pass=[redacted]" in text
-    assert "hunter22" not in text.replace("raise ValueError", "")
+    assert text.endswith("\n[redacted]")
+    assert "hunter22" not in text

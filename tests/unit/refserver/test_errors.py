@@ -65,6 +65,8 @@ def test_wrong_credentials_are_401(serve, account_id, credentials) -> None:
         ("start", "0000-01-01 00:00:00"),
         ("start", "٢٠٢٦-01-01 00:00:00"),
         ("start", "2026-01-01 00:00:00\n"),
+        ("start", "2026-01-01 00:00:00.5"),
+        ("start", "2026-01-01 00:00:00Z"),
         ("end", "2026-01-01 00:00:60"),
         ("end", ""),
         ("limit", "0"),
