@@ -96,10 +96,16 @@ class Settings:
         return self._instant("first_run_at", name)
 
     def hold_first_run(self, name: str, now: datetime) -> datetime:
-        """The instant of the account's first run; `now` is, where there was none."""
+        """The instant of the account's first run; `now` is, where there was none.
+
+        Or where it lies in the future: the first run was made by a clock that was wrong, and
+        what it would leave out is wanted.
+        """
+        first = format_utc(now)
         self._connection.execute(
-            "UPDATE accounts SET first_run_at = ? WHERE name = ? AND first_run_at IS NULL",
-            (format_utc(now), name),
+            "UPDATE accounts SET first_run_at = ? WHERE name = ? "
+            "AND (first_run_at IS NULL OR first_run_at > ?)",
+            (first, name, first),
         )
         return self.first_run_at(name) or now
 

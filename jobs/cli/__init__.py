@@ -13,7 +13,6 @@ from archiver import __version__
 from archiver.errors import ArchiverError
 from archiver.redaction import Redactor
 from jobs.cli.context import Context
-from jobs.cli.output import abandon_stdout
 from jobs.signals import EndedBySignal, signals_as_exceptions
 
 #: Each command, in the order of `--help`, with its line there.
@@ -106,10 +105,6 @@ def _invoke(arguments: list[str] | None) -> int:
         for line in str(error).splitlines():
             click.echo(f"link-archiver: {line}", err=True)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has had enough, such as `| head`.
-        abandon_stdout()
-        return 0
     except Exception:  # noqa: BLE001 - the last resort: nothing unredacted may be shown
         redact = Redactor(secrets).redact
         click.echo(f"link-archiver: unexpected: {redact(traceback.format_exc())}", err=True)

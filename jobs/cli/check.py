@@ -19,10 +19,11 @@ def command(context: Context) -> int:
     """  # noqa: D301 - click's mark is the character
     from jobs.archiving import system_clock
     from jobs.check import check, exit_code
+    from jobs.cli.output import show
 
     findings = []
     for finding in check(context.load(), context.password, system_clock):
         mark = "ok  " if finding.place == "well" else "FAIL"
-        click.echo(f"{mark}  {finding.subject}: {finding.text}")
+        show(f"{mark}  {finding.subject}: {finding.text}")
         findings.append(finding)
     return exit_code(findings)

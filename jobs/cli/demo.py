@@ -24,6 +24,7 @@ def command(context: Context, directory: Path) -> int:
     """  # noqa: D301 - click's mark is the character
     from archiver.config import load_config
     from jobs.archiving import Job, system_clock
+    from jobs.cli.output import show
     from jobs.cli.progress import observer
     from jobs.cli.reporting import tell
     from jobs.cli.status_text import as_text
@@ -32,19 +33,19 @@ def command(context: Context, directory: Path) -> int:
     from jobs.status import archive_status
 
     demo = Demo(directory)
-    click.echo("Starting the reference server with a populated account …")
+    show("Starting the reference server with a populated account …")
     demo.prepare(system_clock())
     with demo.server():
         config = load_config(demo.config)
         passwords = context.passwords(config.accounts)
-        click.echo("Archiving the last day of its clicks …\n")
+        show("Archiving the last day of its clicks …\n")
         with observer(context) as watching:
             report = Job("run", config, passwords, plan, observer=watching).execute()
     code = tell(report, context, as_json=False)
     for account in report.accounts:
-        click.echo(f"{account.new:,} new clicks archived, {account.duplicates:,} known already.\n")
-    click.echo(as_text(archive_status(config, system_clock())))
-    click.echo(_WAYS_ON.format(config=demo.config, archive=config.archive.directory))
+        show(f"{account.new:,} new clicks archived, {account.duplicates:,} known already.\n")
+    show(as_text(archive_status(config, system_clock())))
+    show(_WAYS_ON.format(config=demo.config, archive=config.archive.directory))
     return code
 
 

@@ -17,6 +17,7 @@ def command(directory: Path) -> int:
     """  # noqa: D301 - click's mark is the character
     from archiver.config_sample import sample_config
     from archiver.errors import ConfigError
+    from jobs.cli.output import show
 
     path = directory / "config.toml"
     try:
@@ -27,7 +28,7 @@ def command(directory: Path) -> int:
         raise ConfigError(f"{path} is there already: edit it, or name another folder") from None
     except OSError as error:
         raise ConfigError(f"can't write {path}: {error.strerror}") from None
-    click.echo(
+    show(
         f"Wrote {path}. Next: enter your account there, put its password into the file that it "
         f"names,\nthen `link-archiver --config {path} check`."
     )

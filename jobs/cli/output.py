@@ -18,18 +18,24 @@ def show(result: str | bytes) -> None:
 
 @contextmanager
 def writing_to_stdout() -> Iterator[None]:
-    """Raise StoreError for what goes wrong with stdout, but for a reader that has gone."""
+    """Write within. A reader that has had enough, such as `| head`, is no error: it ends the block.
+
+    Raises StoreError for anything else that goes wrong with stdout. click would end the process
+    with 1 for either.
+    """
     try:
         yield
     except BrokenPipeError:
-        raise
+        _abandon_stdout()
     except OSError as error:
-        abandon_stdout()
+        _abandon_stdout()
         raise StoreError(
             f"can't write to stdout: {error.strerror}. Check the disk's space"
         ) from None
 
 
-def abandon_stdout() -> None:
-    """Let what is still to be written to stdout go nowhere, without another error at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _abandon_stdout() -> None:
+    """Let whatever still goes to stdout go nowhere, without another error at the end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

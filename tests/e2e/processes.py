@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,7 +75,10 @@ class Commands:
         assert ended.code == code, f"{arguments}: {ended}"
         return ended
 
-    def start(self, *arguments: str, **options: Any) -> "subprocess.Popen[bytes]":
+    def start(
+        self, *arguments: str, before: Sequence[str] = (), **options: Any
+    ) -> "subprocess.Popen[bytes]":
+        """Start a command, or another that starts it, which stands `before` it."""
         given: dict[str, Any] = {
             "cwd": self.folder,
             "env": self.environ,
@@ -84,7 +87,7 @@ class Commands:
             "stderr": subprocess.PIPE,
             **options,
         }
-        return subprocess.Popen([sys.executable, "-m", "jobs", *arguments], **given)
+        return subprocess.Popen([*before, sys.executable, "-m", "jobs", *arguments], **given)
 
     def end(self, process: "subprocess.Popen[bytes]") -> Ended:
         """Wait for a process that was started. Whatever it was, it told no secret."""

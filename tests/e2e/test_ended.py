@@ -31,7 +31,7 @@ def test_ended_by_a_signal_it_goes_on_where_it_stopped(
         began = time.monotonic()
         backfill.send_signal(number)
         told = link_archiver.end(backfill)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
         assert told.out == ""
         if number == signal.SIGKILL:
             assert (told.code, told.err) == (-number, "")
@@ -64,13 +64,15 @@ def test_ended_by_a_signal_it_goes_on_where_it_stopped(
 def test_killed_again_and_again_at_any_moment(link_archiver, service, store) -> None:
     """Wherever the kills fall, between requests or within a commit, the archive ends up exact."""
     service.populate(3000, START, END)
-    with service.serving() as address:
+    with watching(service) as (watched, address):
         archive = TestArchive(link_archiver.folder, address, store=store, page_size=20)
-        for round_ in range(5):
+        for requests in (20, 26, 53, 79, 102):  # some 25 a day
+            watched.starts.clear()
             backfill = link_archiver.start(*BACKFILL, "--again")
-            time.sleep(0.3 + 0.13 * round_)
+            while len(watched.starts) < requests and backfill.poll() is None:
+                time.sleep(0.001)
             backfill.kill()
-            link_archiver.end(backfill)
+            assert link_archiver.end(backfill).code == -signal.SIGKILL
         link_archiver(*BACKFILL)
     truth = service.clicks_between(START, END)
     assert link_archiver.exported() == archive.clicks() == truth

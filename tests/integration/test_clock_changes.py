@@ -31,7 +31,7 @@ def test_days_about_a_clock_change_are_archived_exactly(
 ):
     """From midnight to midnight about the change, every click of both passes is there once."""
     minutely(new_york, start, end)
-    first, last = (f"{instant - timedelta(hours=5):%Y-%m-%d}" for instant in (start, end))
+    first, last = (f"{instant - timedelta(hours=4):%Y-%m-%d}" for instant in (start, end))
     with new_york.serving(dialects) as url:
         archive = TestArchive(
             tmp_path / "a",

@@ -1,0 +1,471 @@
+"""Two ways to read a window whole, against a service in memory that does as it likes."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.clicks import click
+
+from archiver.engine import belonging
+from archiver.errors import UnstableError, WindowError
+from archiver.model import CLICKED_AT, Fetched, Page, Row, Split, Window
+from archiver.sources.base import Paging
+from archiver.sources.paging import ATTEMPTS, BisectPaging, OffsetPaging
+from archiver.timestamps import format_utc, parse_utc
+
+START = datetime(2026, 11, 19, 12, tzinfo=UTC)
+SERVED = datetime(2026, 11, 20, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def at(second: int) -> str:
+    return format_utc(START + second * SECOND)
+
+
+def span(start: int, end: int) -> Window:
+    return Window(START + start * SECOND, START + end * SECOND)
+
+
+HOUR = span(0, 3600)
+
+
+def numbered(count: int, *, second: Callable[[int], int] = lambda number: number) -> list[Row]:
+    """So many clicks with ids."""
+    return [click(at(second(number)), id=f"{number:06}") for number in range(count)]
+
+
+def alike(count: int, second: int = 7) -> list[Row]:
+    """So many clicks of one second without ids, alike to the letter."""
+    return [click(at(second), ip="192.0.2.1")] * count
+
+
+@dataclass
+class Service:
+    """A service in memory; each switch is something that a real one does."""
+
+    rows: list[Row]
+    cap: int = 10
+    states_total: bool = True
+    states_limit: int | None = None
+    states_offset: bool = False
+    heeds_offset: bool = True
+    heeds_start: bool = True
+    end_is_in: bool = False
+    newest_first: bool = False
+    lie: int = 0  # added to each total
+    before_page: Callable[["Service"], None] = lambda _: None
+    asked: list[tuple[Window, int]] = field(default_factory=list)
+
+    def read_page(self, window: Window, *, offset: int = 0) -> Page:
+        self.asked.append((window, offset))
+        assert len(self.asked) < 5_000, "the paging doesn't end"
+        self.before_page(self)
+        return self._page(window.start, window.end, offset, end_is_in=self.end_is_in)
+
+    def read_second(self, second: datetime) -> Page:
+        return self._page(second, second, 0, end_is_in=self.end_is_in)
+
+    def _page(self, start: datetime, end: datetime, offset: int, *, end_is_in: bool) -> Page:
+        def matches(row: Row) -> bool:
+            instant = parse_utc(row[CLICKED_AT])
+            after = instant >= start or not self.heeds_start
+            return after and (instant < end or (end_is_in and instant == end))
+
+        matching = sorted(filter(matches, self.rows), key=repr, reverse=self.newest_first)
+        begin = offset if self.heeds_offset else 0
+        return Page(
+            matching[begin : begin + self.cap],
+            total=len(matching) + self.lie if self.states_total else None,
+            limit=self.states_limit,
+            offset=begin if self.states_offset else None,
+            served_at=SERVED + len(self.asked) * SECOND,
+        )
+
+
+def fetch_all(paging: Paging, service: Service, window: Window = HOUR) -> "Counter[Row]":
+    """All clicks of a window, by way of however many splits."""
+    clicks: Counter[Row] = Counter()
+    waiting = [window]
+    while waiting:
+        part = waiting.pop()
+        fetched = paging.fetch(service, part)
+        if isinstance(fetched, Split):
+            assert len(fetched.windows) > 1
+            assert (fetched.windows[0].start, fetched.windows[-1].end) == (part.start, part.end)
+            waiting += fetched.windows
+        else:
+            clicks.update(belonging(fetched.rows, part))
+    return clicks
+
+
+def fetched_whole(paging: Paging, service: Service, window: Window = HOUR) -> Fetched:
+    fetched = paging.fetch(service, window)
+    assert isinstance(fetched, Fetched)
+    return fetched
+
+
+with_ids = st.lists(st.integers(0, 20), max_size=40).map(
+    lambda seconds: [click(at(s), id=f"{n:03}") for n, s in enumerate(seconds)]
+)
+without_ids = st.lists(
+    st.builds(
+        lambda second, ip: click(at(second), ip=ip),
+        st.integers(0, 20),
+        st.sampled_from("abcdefgh"),
+    ),
+    max_size=40,
+)
+flags = st.booleans()
+
+
+# By offsets
+
+
+@settings(deadline=None, max_examples=60)
+@given(with_ids, st.integers(1, 9), st.integers(1, 30), flags, flags, flags, flags)
+def test_offsets_give_every_click_once(rows, cap, budget, total, offset, end_is_in, newest):
+    """Whatever the service's habits, a window by offsets is the exact multiset of its clicks."""
+    service = Service(rows, cap, states_total=total, states_offset=offset, end_is_in=end_is_in,
+                      newest_first=newest)  # fmt: skip
+    paging = OffsetPaging(slice_records=budget)
+    assert fetch_all(paging, service, span(0, 20)) == Counter(belonging(rows, span(0, 20)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(without_ids, st.integers(1, 9), st.integers(1, 30), flags, flags)
+def test_offsets_without_ids_give_every_click_or_an_error(rows, cap, budget, end_is_in, newest):
+    """Without ids and without totals it is the exact multiset too, or an error, never less."""
+    service = Service(rows, cap, states_total=False, end_is_in=end_is_in, newest_first=newest)
+    try:
+        clicks = fetch_all(OffsetPaging(slice_records=budget), service)
+    except UnstableError as error:
+        assert "same page again" in str(error)
+        assert max(Counter(rows).values()) >= 2 * cap or cap == 1
+    else:
+        assert clicks == Counter(rows)
+
+
+@given(st.integers(0, 60), st.integers(1, 9))
+def test_clicks_all_alike_fill_whole_pages(count, cap):
+    """Where the total allows it, pages that are alike to the letter are so many clicks."""
+    service = Service(alike(count), cap)
+    assert fetched_whole(OffsetPaging(), service).rows == alike(count)
+
+
+def test_alike_pages_without_a_total_are_an_error():
+    """Without a total nobody can tell a page of alike clicks from the same page again."""
+    with pytest.raises(UnstableError, match="same page again"):
+        OffsetPaging().fetch(Service(alike(30), states_total=False), HOUR)
+
+
+def test_the_total_ends_the_paging():
+    """With a total, no page past the last is asked for; without one, only an empty page ends it."""
+    stated, silent = Service(numbered(30)), Service(numbered(30), states_total=False)
+    fetched_whole(OffsetPaging(), stated)
+    fetched_whole(OffsetPaging(), silent)
+    assert [offset for _, offset in stated.asked] == [0, 10, 20]
+    assert [offset for _, offset in silent.asked] == [0, 10, 20, 30]
+
+
+def test_the_next_offset_is_what_was_received():
+    """A service that gives fewer records than asked, and not always as many, loses none."""
+    service = Service(numbered(30), states_total=False)
+    caps = iter([7, 3, 9, 1, 10, 10, 10])
+
+    def fewer(service: Service) -> None:
+        service.cap = next(caps)
+
+    service.before_page = fewer
+    assert fetched_whole(OffsetPaging(), service).rows == numbered(30)
+    assert [offset for _, offset in service.asked] == [0, 7, 10, 19, 20, 30]
+
+
+def test_an_empty_window_takes_one_request():
+    """No clicks are no clicks, with a total and without, and no second look is needed."""
+    for total in (True, False):
+        service = Service([], states_total=total)
+        assert fetched_whole(OffsetPaging(), service).rows == []
+        assert len(service.asked) == 1
+
+
+def test_without_a_total_and_ids_a_slice_is_read_twice():
+    """Only a second reading shows that nothing shifted; one page alone can't shift."""
+    rows = [click(at(n), ip=str(n)) for n in range(15)]
+    service = Service(rows, states_total=False)
+    assert Counter(fetched_whole(OffsetPaging(), service).rows) == Counter(rows)
+    assert [offset for _, offset in service.asked] == [0, 10, 15] * 2
+    single = Service(rows[:5], states_total=False)
+    fetched_whole(OffsetPaging(), single)
+    assert len(single.asked) == 2
+
+
+def test_two_readings_that_differ_are_no_reading():
+    """Without totals and ids, clicks that come between two readings make a third and a fourth."""
+    rows = [click(at(n), ip=str(n)) for n in range(15)]
+    service = Service(rows[:14], states_total=False)
+
+    def late(service: Service) -> None:
+        if len(service.asked) == 4:
+            service.rows = rows
+
+    service.before_page = late
+    assert Counter(fetched_whole(OffsetPaging(), service).rows) == Counter(rows)
+    assert len(service.asked) == 12
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_click_inserted_between_pages_is_noticed(newest_first):
+    """A changed total makes the slice be read again, and then it is whole."""
+    service = Service(numbered(25), newest_first=newest_first)
+    extra = click(at(100 if newest_first else 0), id="0000000")
+
+    def insert(service: Service) -> None:
+        if len(service.asked) == 2:
+            service.rows = [*service.rows, extra]
+
+    service.before_page = insert
+    assert Counter(fetched_whole(OffsetPaging(), service).rows) == Counter([*numbered(25), extra])
+
+
+def test_without_a_total_ids_show_a_shift():
+    """A click inserted before what was read brings an id twice: the slice is read again."""
+    service = Service(numbered(25), states_total=False, newest_first=True)
+
+    def insert(service: Service) -> None:
+        if len(service.asked) == 2:
+            service.rows = [*service.rows, click(at(100), id="9")]
+
+    service.before_page = insert
+    rows = fetched_whole(OffsetPaging(), service).rows
+    assert len(rows) == len(set(rows)) == 26
+
+
+def test_pages_that_never_hold_still_are_left():
+    """After three readings the window is given up, and the error says what was seen."""
+    service = Service(numbered(25), newest_first=True)
+
+    def insert(service: Service) -> None:
+        number = len(service.asked)
+        service.rows = [*service.rows, click(at(100 + number), id=f"late{number}")]
+
+    service.before_page = insert
+    with pytest.raises(UnstableError, match=f"total changed .*, {ATTEMPTS} times in a row"):
+        OffsetPaging().fetch(service, HOUR)
+
+
+@pytest.mark.parametrize("lie", [-3, -1, 1, 3])
+@pytest.mark.parametrize("count", [4, 10, 25])
+def test_a_total_that_lies_is_an_error(lie, count):
+    """The number of records must be what is stated, neither more nor less."""
+    with pytest.raises(UnstableError, match=rf"states {count + lie} clicks and gave \d+"):
+        OffsetPaging().fetch(Service(numbered(count), lie=lie), HOUR)
+
+
+def test_a_total_on_some_pages_only_is_an_error():
+    """A total that appears or goes away isn't one to count on."""
+    service = Service(numbered(25))
+
+    def silent(service: Service) -> None:
+        service.states_total = len(service.asked) % 2 == 1
+
+    service.before_page = silent
+    with pytest.raises(UnstableError, match="total changed"):
+        OffsetPaging().fetch(service, HOUR)
+
+
+def test_an_ignored_offset_that_is_stated_is_an_error_at_once():
+    """A service that says offset 0 when asked for 10 is asked once, and bisect is named."""
+    service = Service(numbered(25), heeds_offset=False, states_offset=True)
+    with pytest.raises(WindowError, match='answered from 0.*pagination = "bisect"'):
+        OffsetPaging().fetch(service, HOUR)
+    assert len(service.asked) == 2
+
+
+@pytest.mark.parametrize("total", [True, False])
+@pytest.mark.parametrize("rows", [numbered(25), alike(25)], ids=["ids", "alike"])
+def test_an_ignored_offset_is_never_more_clicks(total, rows):
+    """A service that gives its first page for ever is found out, stated or not."""
+    service = Service(rows, heeds_offset=False, states_total=total)
+    with pytest.raises(UnstableError):
+        OffsetPaging().fetch(service, HOUR)
+    assert len(service.asked) <= 9
+
+
+def test_an_id_twice_is_an_error():
+    """Two records of one id in one reading mean that the pages don't fit together."""
+    twice = [*numbered(5), numbered(5)[2]]
+    with pytest.raises(UnstableError, match="one click's id twice"):
+        OffsetPaging().fetch(Service(twice), HOUR)
+
+
+@pytest.mark.parametrize("total", [True, False])
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_large_window_is_split(total, newest_first):
+    """No slice holds much more than its budget, and the parts together are all clicks."""
+    rows = numbered(300, second=lambda number: number * 10)
+    service = Service(rows, states_total=total, newest_first=newest_first)
+    paging = OffsetPaging(slice_records=40)
+    assert isinstance(paging.fetch(service, HOUR), Split)
+    assert fetch_all(paging, service) == Counter(rows)
+    assert max(offset for _, offset in service.asked) <= 50
+
+
+def test_a_stated_total_splits_before_anything_else_is_read():
+    """The first page's total says into how many parts: the rest of the window isn't read."""
+    service = Service(numbered(300, second=lambda number: number * 10))
+    split = OffsetPaging(slice_records=40).fetch(service, HOUR)
+    assert isinstance(split, Split)
+    assert (len(split.windows), len(service.asked)) == (8, 1)
+
+
+@pytest.mark.parametrize("total", [True, False])
+def test_a_second_cannot_be_split(total):
+    """One second with more than a slice's budget is read whole."""
+    rows = numbered(95, second=lambda _: 7)
+    service = Service(rows, states_total=total)
+    assert fetch_all(OffsetPaging(slice_records=20), service) == Counter(rows)
+
+
+@pytest.mark.parametrize("total", [True, False])
+def test_a_second_beyond_all_bounds_is_an_error(total):
+    """Memory is bounded even so: the error says how many are too many."""
+    service = Service(numbered(95, second=lambda _: 7), states_total=total)
+    with pytest.raises(WindowError, match="more than 50 records in one second"):
+        OffsetPaging(slice_records=20, second_records=50).fetch(service, span(7, 8))
+
+
+def test_a_slice_is_as_old_as_its_first_page():
+    """What is settled is judged by the earliest of the service's clocks."""
+    service = Service(numbered(25))
+    assert fetched_whole(OffsetPaging(), service).served_at == SERVED + SECOND
+
+
+# By making windows smaller
+
+
+@settings(deadline=None, max_examples=60)
+@given(with_ids | without_ids, st.integers(1, 9), flags, flags, flags, flags)
+def test_bisection_gives_every_click_or_names_the_second(
+    rows, cap, total, end_is_in, newest, heeds
+):
+    """The exact multiset where no second is fuller than a page, else an error for that second."""
+    service = Service(rows, cap, states_total=total, end_is_in=end_is_in, newest_first=newest,
+                      heeds_offset=heeds)  # fmt: skip
+    paging = BisectPaging(page_size=cap)
+    room = cap if total else cap - 1
+    for second in range(21):
+        part = span(second, second + 1)
+        expected = Counter(belonging(rows, part))
+        if expected.total() <= room:
+            assert fetch_all(paging, service, part) == expected
+        else:
+            with pytest.raises(WindowError, match=f"12:00:{second:02} UTC has more clicks than"):
+                fetch_all(paging, service, part)
+    per_second = Counter(row[CLICKED_AT] for row in rows)
+    if max(per_second.values(), default=0) <= room:
+        assert fetch_all(paging, service) == Counter(rows)
+
+
+def test_only_first_pages_are_asked_for():
+    """Bisection needs no offsets."""
+    service = Service(numbered(300), heeds_offset=False)
+    assert fetch_all(BisectPaging(page_size=10), service) == Counter(numbered(300))
+    assert {offset for _, offset in service.asked} == {0}
+
+
+def test_a_full_page_is_presumed_truncated():
+    """Without a total, as many records as asked mean that there may be more."""
+    service = Service(numbered(10), states_total=False)
+    assert isinstance(BisectPaging(page_size=10).fetch(service, HOUR), Split)
+    assert isinstance(BisectPaging(page_size=11).fetch(service, HOUR), Fetched)
+
+
+def test_a_full_page_with_its_total_is_whole():
+    """A total that says that this was all makes no further request."""
+    service = Service(numbered(10))
+    assert fetched_whole(BisectPaging(page_size=10), service).rows == numbered(10)
+    assert len(service.asked) == 1
+
+
+def test_a_stated_limit_makes_a_page_full():
+    """A service that gives 10 at most, and says so, is believed whatever was asked."""
+    service = Service(numbered(35), states_total=False, states_limit=10)
+    assert fetch_all(BisectPaging(page_size=1000), service) == Counter(numbered(35))
+
+
+def test_a_limit_of_nothing_is_no_limit():
+    """A service that states a limit of 0 isn't asked second by second."""
+    service = Service(numbered(5), states_total=False, states_limit=0)
+    assert fetched_whole(BisectPaging(page_size=10), service).rows == numbered(5)
+
+
+def test_the_total_says_into_how_many_parts():
+    """A window with five pages is split into five at once."""
+    split = BisectPaging(page_size=10).fetch(Service(numbered(50)), HOUR)
+    assert isinstance(split, Split)
+    assert len(split.windows) == 5
+
+
+def test_a_next_second_that_is_in_makes_no_second_too_full():
+    """Where the end is in, a second is asked alone before it is called too full."""
+    rows = numbered(6, second=lambda _: 7) + alike(9, second=8)
+    for newest_first in (False, True):
+        for total in (False, True):
+            service = Service(rows, states_total=total, end_is_in=True, newest_first=newest_first)
+            fetched = fetched_whole(BisectPaging(page_size=10), service, span(7, 8))
+            assert Counter(belonging(fetched.rows, span(7, 8))) == Counter(rows[:6])
+
+
+def test_an_empty_second_before_a_full_one_is_empty():
+    """Where the end is in and a page shows the next second alone, there is nothing in this one."""
+    service = Service(alike(30, second=8), states_total=False, end_is_in=True)
+    assert fetched_whole(BisectPaging(page_size=10), service, span(7, 8)).rows == []
+
+
+@pytest.mark.parametrize("end_is_in", [True, False])
+@pytest.mark.parametrize("total", [True, False])
+def test_a_second_fuller_than_a_page_is_named(end_is_in, total):
+    """No smaller window can be asked for: the error names the second and the remedy."""
+    service = Service(alike(11), states_total=total, end_is_in=end_is_in)
+    with pytest.raises(WindowError, match=r'2026-11-19 12:00:07 UTC .* pagination = "offset"'):
+        BisectPaging(page_size=10).fetch(service, span(7, 8))
+
+
+def test_a_second_that_knows_less_when_asked_alone_is_an_error():
+    """Clicks that a page has shown can't be gone because the question was another."""
+    service = Service([*alike(4), *alike(8, second=8)], states_total=False, end_is_in=True)
+    service.read_second = lambda _: Page([])  # it takes an empty span for a mistake
+    with pytest.raises(WindowError, match="12:00:07 UTC"):
+        BisectPaging(page_size=10).fetch(service, span(7, 8))
+
+
+def test_a_service_that_ignores_the_start_is_an_error():
+    """A full page of other times says nothing about a second, and is no empty second."""
+    service = Service(alike(30, second=1), states_total=False, heeds_start=False)
+    with pytest.raises(WindowError, match="12:00:07 UTC"):
+        BisectPaging(page_size=10).fetch(service, span(7, 8))
+
+
+@pytest.mark.parametrize("rows", [numbered(5), [*numbered(5), numbered(5)[0]]])
+def test_one_page_is_checked_as_well(rows):
+    """A page with fewer clicks stated than given, or with an id twice, is read again, then left."""
+    lie = -1 if len(set(rows)) == len(rows) else 0
+    service = Service(rows, lie=lie)
+    with pytest.raises(UnstableError, match=f"{ATTEMPTS} times in a row"):
+        BisectPaging(page_size=10).fetch(service, HOUR)
+    assert len(service.asked) == ATTEMPTS
+
+
+def test_a_page_that_was_wrong_once_is_read_again():
+    """A moment's disorder costs a request, no clicks."""
+    service = Service(numbered(5), lie=-1)
+
+    def mend(service: Service) -> None:
+        service.lie = -1 if len(service.asked) == 1 else 0
+
+    service.before_page = mend
+    assert fetched_whole(BisectPaging(page_size=10), service).rows == numbered(5)
