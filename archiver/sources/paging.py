@@ -75,7 +75,7 @@ class OffsetPaging:
             parts = ceil(page.total / self.slice_records)
             return split(window, parts) if parts > 1 else []
         if received > self.slice_records:
-            return _cut_within(window, reading.rows)
+            return _cut_within(window, [*reading.rows, *page.rows])
         return []
 
 
