@@ -4,10 +4,11 @@ The engine knows a service only as a `Source` and a store only as a `Store`.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from archiver.errors import AccountError, UnavailableError, WindowError
+from archiver.errors import AccountError, StoreError, UnavailableError, WindowError
 from archiver.fetching import fetch_slices
 from archiver.identity import Known, reconcile, speaks_of_ids
 from archiver.model import CLICK_ID, CLICKED_AT, AccountReport, Fetched, Row, Window
@@ -56,22 +57,26 @@ class Archiving:
         self.report = AccountReport(terms.account)
 
     def archive(self, windows: Iterable[Window]) -> AccountReport:
-        """Archive the windows; what can't be had is named in the report and left uncovered.
+        """Archive the windows; what can't be had or stored is named in the report.
 
-        Raises StoreError where the archive can't be read or written: then nothing more can be
-        done for any account.
+        It is left uncovered, and so it is fetched again by the next run.
         """
         try:
-            for window, slice_ in fetch_slices(self._source, windows, self._terms.concurrency):
-                if isinstance(slice_, WindowError):
-                    self._note_failure(window, slice_)
-                else:
-                    self._unanswered = 0
-                    self._commit(window, slice_)
-                self._progress(window)
-        except AccountError as error:
+            slices = fetch_slices(self._source, windows, self._terms.concurrency)
+            with closing(slices):
+                for window, slice_ in slices:
+                    self._deal_with(window, slice_)
+                    self._progress(window)
+        except (AccountError, StoreError) as error:
             self.report.errors.append(str(error))
         return self.report
+
+    def _deal_with(self, window: Window, slice_: Fetched | WindowError) -> None:
+        if isinstance(slice_, WindowError):
+            self._note_failure(window, slice_)
+        else:
+            self._unanswered = 0
+            self._commit(window, slice_)
 
     def _note_failure(self, window: Window, error: WindowError) -> None:
         self.report.errors.append(f"{window}: {error}")

@@ -1,7 +1,7 @@
 """Windows to slices, several at a time: fetching goes on while the slice before is stored."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from archiver.errors import WindowError
@@ -11,7 +11,7 @@ from archiver.sources.base import Source
 
 def fetch_slices(
     source: Source, windows: Iterable[Window], concurrency: int
-) -> Iterator[tuple[Window, Fetched | WindowError]]:
+) -> Generator[tuple[Window, Fetched | WindowError]]:
     """Fetch each window, the earliest first, and give slices as they come in.
 
     A window that the source splits is replaced by its parts; each part is a slice of its own. At

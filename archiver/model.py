@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+#: Of how many windows that failed an account's report tells.
+ERRORS_TOLD = 20
+
 Outcome: TypeAlias = Literal["complete", "partial", "failed"]
 
 
@@ -122,7 +125,10 @@ class AccountReport:
 
     @property
     def error(self) -> str | None:
-        return "\n".join(self.errors) or None
+        """What went wrong, a line each; of very many only the first."""
+        more = len(self.errors) - ERRORS_TOLD
+        told = self.errors[:ERRORS_TOLD] + ([f"and {more:,} more like these"] if more > 0 else [])
+        return "\n".join(told) or None
 
     def as_json(self) -> dict[str, Any]:
         """The account's part of `run --json` (fixed by docs/commands.md)."""

@@ -54,15 +54,23 @@ def plan_run(
 
 
 def plan_backfill(
-    asked: Window | None, coverage: Iterable[Window], *, again: bool
+    asked: Window | None,
+    coverage: Iterable[Window],
+    *,
+    again: bool,
+    lookback_from: datetime | None = None,
 ) -> list[Window]:
     """Plan what isn't covered of the period that was asked for, or all of it with `again`.
 
-    The windows are cut at UTC midnights and ordered by time.
+    What is covered before `lookback_from` isn't fetched again in any case. The windows are cut at
+    UTC midnights and ordered by time.
     """
     if asked is None:
         return []
-    return cut_at_midnights([asked] if again else subtract([asked], coverage))
+    kept = merge(coverage)
+    if again:
+        kept = subtract(kept, beyond(kept, lookback_from)) if lookback_from else []
+    return cut_at_midnights(subtract([asked], kept))
 
 
 def beyond(coverage: Iterable[Window], end: datetime) -> list[Window]:

@@ -9,6 +9,7 @@ The server is another process and serves pages that were made beforehand. Start-
 """
 
 import argparse
+import bisect
 import http.client
 import json
 import multiprocessing
@@ -67,9 +68,7 @@ def serve(clicks: int, ready: Connection) -> None:
     pages: dict[tuple[str, str, str], bytes] = {}
 
     def page(start: str, end: str, offset: str) -> bytes:
-        from bisect import bisect_left
-
-        first, last = bisect_left(times, start), bisect_left(times, end)
+        first, last = bisect.bisect_left(times, start), bisect.bisect_left(times, end)
         at = first + int(offset)
         body = ",".join(records[at : min(at + PAGE, last)])
         head = f'{{"error":0,"msg":"","total":{last - first},"limit":{PAGE},"offset":{offset}'

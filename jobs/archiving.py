@@ -9,7 +9,7 @@ from typing import Protocol
 from archiver.config import Config
 from archiver.config_account import Account
 from archiver.engine import Archiving, Terms
-from archiver.errors import ConfigError
+from archiver.errors import ConfigError, StoreError
 from archiver.model import AccountReport, RunReport, Window
 from archiver.redaction import Redactor
 from archiver.timestamps import format_utc
@@ -74,42 +74,54 @@ class Job:
     def execute(self) -> RunReport:
         """Archive what the plan says, account by account; one that fails harms no other.
 
-        Raises ArchiveBusyError, ConfigError and StoreError; all else is in the report.
+        Raises ArchiveBusyError and ConfigError; all else is in the report.
         """
         accounts = [a for a in self.config.accounts if a.name in self.passwords]
         directory = self.config.archive.directory
-        with hold(directory), open_archive(directory, self.config.archive.store) as archive:
-            _hold_settings(archive, accounts)
-            return RunReport([self._archive(account, archive) for account in accounts])
+        try:
+            with hold(directory), open_archive(directory, self.config.archive.store) as archive:
+                _hold_settings(archive, accounts)
+                return RunReport([self._turn(account, archive) for account in accounts])
+        except StoreError as error:
+            return RunReport([AccountReport(a.name, errors=[str(error)]) for a in accounts])
+
+    def _turn(self, account: Account, archive: Archive) -> AccountReport:
+        try:
+            with archive.transaction():
+                number = archive.runs.start(account.name, self.command, self.clock())
+            report = self._archive(account, archive)
+        except StoreError as error:
+            return AccountReport(account.name, errors=[str(error)])
+        self._redact(report)
+        try:
+            with archive.transaction():
+                if report.identity_changed:
+                    archive.settings.stop_lookback(account.name)
+                archive.runs.finish(number, report, self.clock())
+        except StoreError as error:
+            report.errors.append(str(error))
+        return report
 
     def _archive(self, account: Account, archive: Archive) -> AccountReport:
-        number = archive.runs.start(account.name, self.command, self.clock())
         terms = Terms(account.name, local_times(account), account.settle, account.concurrency)
         with closing(open_source(account, self.passwords[account.name])) as source:
             archiving = Archiving(
                 terms, source, archive.store, clock=self.clock, progress=self._advance
             )
-            report = archiving.report
-            turn = Turn(account, archive, self.clock(), report.warnings.append)
+            turn = Turn(account, archive, self.clock(), archiving.report.warnings.append)
             with archive.transaction():
                 windows = self.plan(turn)
             self.observer.begin(account.name, sum(total_seconds([w]) for w in windows))
-            archiving.archive(windows)
-        with archive.transaction():
-            if report.identity_changed:
-                archive.settings.stop_lookback(account.name)
-            archive.runs.finish(number, self._redacted(report), self.clock())
-        return report
+            return archiving.archive(windows)
 
     def _advance(self, window: Window) -> None:
         self.observer.advance(total_seconds([window]))
 
-    def _redacted(self, report: AccountReport) -> AccountReport:
+    def _redact(self, report: AccountReport) -> None:
         """No secret leaves in a report, wherever it goes: screen, JSON, ledger."""
         redactor = Redactor(self.passwords.values())
         report.errors[:] = map(redactor.redact, report.errors)
         report.warnings[:] = map(redactor.redact, report.warnings)
-        return report
 
 
 def chosen_accounts(config: Config, names: Sequence[str]) -> list[Account]:

@@ -44,7 +44,12 @@ class Backfill:
                 f"--to {self.end} is later than what has settled: archived up to {format_utc(end)}"
             )
         settled = clip(period.start, min(period.end, end))
-        return plan_backfill(settled, ledger.coverage(account.name), again=self.again)
+        return plan_backfill(
+            settled,
+            ledger.coverage(account.name),
+            again=self.again,
+            lookback_from=turn.archive.settings.lookback_from(account.name),
+        )
 
 
 def _instant(option: str, text: str, account: Account) -> datetime:

@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from archiver.errors import ConfigError, StoreError
 from archiver.timestamps import format_utc
+from jobs.signals import signals_held_back
 
 _MARK = "# Written by `link-archiver demo`."
 _LOGIN = "demo"
@@ -55,16 +56,15 @@ class Demo:
     def server(self) -> Iterator[None]:
         """Run the reference server, and write a configuration that points to it."""
         command = [*_REFSERVER, "serve", "--database", str(self._database), "--port", "0"]
-        with (self.directory / "server.log").open("w", encoding="utf-8") as log:
-            server = subprocess.Popen(  # noqa: S603 - our own program
-                command, stdout=subprocess.PIPE, stderr=log, text=True
-            )
-        try:
+        with ExitStack() as stack:
+            log = stack.enter_context((self.directory / "server.log").open("w", encoding="utf-8"))
+            with signals_held_back():
+                server = subprocess.Popen(  # noqa: S603 - our own program
+                    command, stdout=subprocess.PIPE, stderr=log, text=True
+                )
+                stack.callback(_end, server)
             self._write_config(_address(server))
             yield
-        finally:
-            server.terminate()
-            server.communicate(timeout=_START_SECONDS)
 
     def _refuse_another(self) -> None:
         if self.config.exists():
@@ -120,6 +120,11 @@ def _address(server: "subprocess.Popen[str]") -> str:
     if not line.startswith("listening on "):
         raise StoreError("the reference server didn't start: see server.log in the demo's folder")
     return line.removeprefix("listening on ").strip()
+
+
+def _end(server: "subprocess.Popen[str]") -> None:
+    server.terminate()
+    server.communicate(timeout=_START_SECONDS)
 
 
 @contextmanager

@@ -30,6 +30,25 @@ def signals_as_exceptions() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def signals_held_back() -> Iterator[None]:
+    """Let them wait until the end of the block, as while a process is started.
+
+    One that comes before we know the process would leave it running.
+    """
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: came.append(number)) for number in _SIGNALS
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 def _raise(number: int, _: FrameType | None) -> None:
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_DFL)

@@ -89,7 +89,7 @@ class LinktrackSource:
 
     def _parse(self, answer: Answer, list_name: str) -> Envelope:
         """The answer's envelope, if it is no error in any of the service's ways to say so."""
-        if answer.body.startswith(b"Error:"):
+        if answer.body[:64].lstrip().startswith(b"Error:"):
             # It may mean anything from wrong credentials to too many requests: asking again
             # could lock the account.
             raise AccountError(f"the service says {_shown(answer.body)!r}. {_CHECK_LOGIN}")

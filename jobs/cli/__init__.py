@@ -102,7 +102,7 @@ def _invoke(arguments: list[str] | None) -> int:
         error.show()
         return error.exit_code
     except ArchiverError as error:
-        for line in str(error).splitlines():
+        for line in Redactor(secrets).redact(str(error)).splitlines():
             click.echo(f"link-archiver: {line}", err=True)
         return error.exit_code
     except Exception:  # noqa: BLE001 - the last resort: nothing unredacted may be shown

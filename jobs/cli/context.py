@@ -5,13 +5,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from archiver.config import Config, find_config, load_config
-from archiver.config_account import Account
-from archiver.credentials import read_password
 from archiver.errors import ConfigError
+
+if TYPE_CHECKING:
+    from archiver.config import Account, Config
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +24,21 @@ class Context:
     quiet: bool = False
     secrets: list[str] = field(default_factory=list)
 
-    def load(self) -> Config:
+    def load(self) -> "Config":
         """The configuration. Raises ConfigError with everything that is wrong in it."""
+        from archiver.config import find_config, load_config
+
         return load_config(find_config(self.config, os.environ))
 
-    def password(self, account: Account) -> str:
+    def password(self, account: "Account") -> str:
         """An account's password, from now on a secret. Raises ConfigError if it can't be read."""
+        from archiver.credentials import read_password
+
         password = read_password(account, os.environ)
         self.secrets.append(password)
         return password
 
-    def passwords(self, accounts: Sequence[Account]) -> dict[str, str]:
+    def passwords(self, accounts: "Sequence[Account]") -> dict[str, str]:
         """Each account's password, by name. Raises ConfigError with all that can't be read."""
         passwords: dict[str, str] = {}
         problems: list[str] = []

@@ -18,7 +18,7 @@ def show(result: str | bytes) -> None:
 
 @contextmanager
 def writing_to_stdout() -> Iterator[None]:
-    """Write within. A reader that has had enough, such as `| head`, is no error: it ends the block.
+    """Write within. A reader that has had enough, such as `| head`, is no error: the block ends.
 
     Raises StoreError for anything else that goes wrong with stdout. click would end the process
     with 1 for either.

@@ -14,8 +14,9 @@ def tell(report: RunReport, context: Context, *, as_json: bool) -> int:
     for account in report.accounts:
         for warning in account.warnings:
             context.warn(f"{account.name}: warning: {warning}")
-        for error in account.errors:
-            context.complain(f"{account.name}: {error}")
+        if account.error:
+            for error in account.error.splitlines():
+                context.complain(f"{account.name}: {error}")
     if as_json:
         show(orjson.dumps(report.as_json()))
     else:

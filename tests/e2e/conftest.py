@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-
 from e2e.processes import NOW, Commands
 from support.service import Service
 

@@ -16,10 +16,10 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from flask import request
+from support.service import COMPARED, PASSWORD, Service
 
 from refserver.app import create_app
 from refserver.serving import running
-from support.service import COMPARED, PASSWORD, Service
 
 CONSOLE_SCRIPT = Path(sys.executable).with_name("link-archiver")
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -123,8 +123,13 @@ class Watched:
         self.app = create_app(service.database)
         self.app.before_request(self._before)
 
+    def wait_for(self, process: "subprocess.Popen[bytes]") -> None:
+        """Wait until a request of a process is held up."""
+        while not self.reached.wait(0.01):
+            assert process.poll() is None, process.communicate()
+
     def _before(self) -> None:
-        self.starts.append(request.form["start"])
+        self.starts.append(request.values["start"])
         if self.holds_up(len(self.starts)):
             self.reached.set()
             self.gate.wait(TIMEOUT_SECONDS)

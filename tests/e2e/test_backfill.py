@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from e2e.processes import NOW, watching
 from support.archive import TestArchive
 

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from e2e.processes import NOW
 from support.archive import TestArchive
 from support.scripted import Reply, scripted

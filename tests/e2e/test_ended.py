@@ -5,7 +5,6 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-
 from e2e.processes import watching
 from support.archive import TestArchive
 
@@ -27,7 +26,7 @@ def test_ended_by_a_signal_it_goes_on_where_it_stopped(
         archive = TestArchive(link_archiver.folder, address, store=store, concurrency=1)
         watched.holds_up = lambda count: count == 4
         backfill = link_archiver.start(*BACKFILL, "--json")
-        assert watched.reached.wait(30)
+        watched.wait_for(backfill)
         began = time.monotonic()
         backfill.send_signal(number)
         told = link_archiver.end(backfill)
@@ -87,7 +86,7 @@ def test_a_dead_run_is_told_from_a_live_process_with_its_number(link_archiver, s
         archive = TestArchive(link_archiver.folder, address)
         watched.holds_up = lambda _: True
         backfill = link_archiver.start(*BACKFILL)
-        assert watched.reached.wait(30)
+        watched.wait_for(backfill)
         backfill.kill()
         link_archiver.end(backfill)
         lock = archive.directory / "archive.lock"

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-
 from e2e.processes import NOW
 from support.archive import TestArchive
 from support.scripted import Reply, scripted
@@ -110,7 +109,7 @@ def test_what_cannot_be_meant_is_refused(link_archiver, arguments, said, begun) 
 
 
 def test_csv_is_for_spreadsheets_and_loses_nothing(link_archiver) -> None:
-    """null is empty, booleans are true and false, `extra` is JSON, and lines within a value
+    """Null is empty, booleans are true and false, `extra` is JSON, and lines within a value
     come back as they were.
     """
     plain = {"id": "1", "link_id": "7", "clicked_at": "2024-05-01 08:00:00", "is_unique": "1"}
@@ -192,7 +191,7 @@ def test_a_reader_that_has_had_enough_is_no_error(link_archiver, archive) -> Non
 @pytest.mark.skipif(not FULL_DISK.exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("command", [["export", "clicks"], ["status", "--json"], ["status"]])
 def test_a_full_disk_is_told(link_archiver, archive, command) -> None:
-    """stdout may be a file: exit 3, and what to look at."""
+    """Standard output may be a file: exit 3, and what to look at."""
     with FULL_DISK.open("wb") as full:
         told = link_archiver(*command, code=3, stdout=full)
     assert told.err == (

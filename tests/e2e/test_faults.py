@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import NamedTuple
 
 import pytest
-
 from e2e.processes import NOW
 from support.archive import TestArchive
 from support.scripted import Reply, Script, scripted

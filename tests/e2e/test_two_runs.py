@@ -4,10 +4,10 @@ import os
 from datetime import timedelta
 
 import pytest
-
 from e2e.processes import NOW, watching
-from jobs.lock import hold
 from support.archive import TestArchive
+
+from jobs.lock import hold
 
 BACKFILL = ["backfill", "--from", "2024-05-01", "--to", "2024-05-02"]
 
@@ -37,7 +37,7 @@ def test_what_can_be_done_while_a_run_is_at_work(link_archiver, busy_service) ->
         run = link_archiver.start(
             "backfill", "--from", str(NOW - timedelta(hours=49))[:10], "--to", str(NOW)[:10]
         )
-        assert watched.reached.wait(30)
+        watched.wait_for(run)
         status = link_archiver.status()
         assert status["last_run"]["outcome"] == "running"
         assert status["last_run"]["finished_at"] is None
@@ -61,7 +61,7 @@ def test_what_can_be_done_while_a_run_is_at_work(link_archiver, busy_service) ->
 def test_eight_runs_at_once_leave_an_exact_archive(
     link_archiver, busy_service, address, store
 ) -> None:
-    """Each does the work or is sent away; at least one does it, and no click is lost or doubled."""
+    """Each does the work or is sent away, one does it at least, and no click is lost or double."""
     archive = TestArchive(link_archiver.folder, address, store=store)
     runs = [link_archiver.start("run", "--json") for _ in range(8)]
     ended = [link_archiver.end(run) for run in runs]

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from refserver.database import NewClick
 from support.archive import TestArchive
 from support.service import Service
+
+from refserver.database import NewClick
 
 DAY = datetime(2025, 9, 10, tzinfo=UTC)
 NOW = datetime(2025, 9, 12, tzinfo=UTC)

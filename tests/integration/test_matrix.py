@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from refserver.database import NewClick
 from support.archive import TestArchive
 from support.matrix import Case, every_case, pairwise
 from support.service import Service
+
+from refserver.database import NewClick
 
 DIALECTS = (
     "no-total", "no-id", "no-offset", "cap-500", "inclusive-end", "newest-first", "legacy-errors",

@@ -1,15 +1,17 @@
 """What happens between runs: machines that were off, days that failed, links that were renamed."""
 
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 import pytest
+from support.archive import TestArchive
+
 from archiver.errors import ConfigError
 from refserver.app import create_app
 from refserver.database import NewClick
 from refserver.serving import running
-from support.archive import TestArchive
 
 START = datetime(2025, 9, 1, tzinfo=UTC)
 NOON = datetime(2025, 9, 5, 12, tzinfo=UTC)
@@ -125,9 +127,6 @@ def test_a_click_that_comes_late_is_found_by_the_lookback(utc, tmp_path, store, 
 @id_dialects
 def test_changed_facts_are_a_revision_once(utc, tmp_path, store, dialects):
     """A conversion that comes later is kept beside the click, which stays as it was."""
-    import sqlite3
-    from contextlib import closing
-
     link = utc.open_account()
     utc.record([NewClick(link, NOON - timedelta(hours=2), "192.0.2.1") for _ in range(3)])
     with utc.serving(dialects) as url:

@@ -64,7 +64,7 @@ class Service:
             yield f"{address}/api/v1_0/"
 
     def clicks_between(self, start: datetime, end: datetime) -> "Counter[tuple[object, ...]]":
-        """The multiset of clicks whose local text, read as the first of two, is in `[start, end)`."""
+        """The multiset of clicks whose local text, as the first of two, is in `[start, end)`."""
         zone = ZoneInfo(self.timezone)
         with self.database.reading() as connection:
             rows = connection.execute(

@@ -132,7 +132,7 @@ def test_half_a_document_is_an_error(whole, form):
 
 def test_an_error_shows_how_the_answer_begins():
     """The message quotes the beginning of what came, and no more than that."""
-    with pytest.raises(WindowError, match="Soon back.*base_url") as raised:
+    with pytest.raises(WindowError, match=r"Soon back.*base_url") as raised:
         parse_xml("Soon back. " + "x" * 500)
     assert "x" * 60 not in str(raised.value)
 

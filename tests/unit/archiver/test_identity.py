@@ -29,7 +29,7 @@ ALL_FACTS = {**LATER_FACTS, "link_id": "99", "ip": "::9", "referrer": "r9", "use
 
 
 class Shelf:
-    """What a store holds: the clicks in the order of their arrival, and each one's latest facts."""
+    """What a store holds: the clicks in order of arrival, and each one's latest facts."""
 
     def __init__(self, rows: list[Row] | None = None) -> None:
         self.rows: list[Row] = []
@@ -263,13 +263,10 @@ def test_the_form_of_an_answer_is_no_part_of_identity(name):
     assert keys_of(rows) == keys_of([click(link_id="17", user_agent="u")])
 
 
-@given(
-    st.lists(any_clicks, max_size=6).flatmap(lambda r: st.tuples(st.just(r), st.permutations(r)))
-)
-def test_a_digest_knows_no_order(case):
+@given(st.lists(any_clicks, max_size=6), st.randoms())
+def test_a_digest_knows_no_order(rows, random):
     """The same clicks in any order, and in any portions, have the same digest."""
-    rows, again = case
-    assert digest_of(rows) == digest_of(iter(again))
+    assert digest_of(rows) == digest_of(iter(random.sample(rows, len(rows))))
     assert (digest_of(rows[:2]) + digest_of(rows[2:])) % (1 << 128) == digest_of(rows)
 
 

@@ -140,13 +140,15 @@ def test_offsets_give_every_click_once(rows, cap, budget, total, offset, end_is_
 def test_offsets_without_ids_give_every_click_or_an_error(rows, cap, budget, end_is_in, newest):
     """Without ids and without totals it is the exact multiset too, or an error, never less."""
     service = Service(rows, cap, states_total=False, end_is_in=end_is_in, newest_first=newest)
+    paging = OffsetPaging(slice_records=budget)
+    if max(Counter(rows).values(), default=0) < 2 * cap:
+        assert fetch_all(paging, service) == Counter(rows)
+        return
     try:
-        clicks = fetch_all(OffsetPaging(slice_records=budget), service)
-    except UnstableError as error:
-        assert "same page again" in str(error)
-        assert max(Counter(rows).values()) >= 2 * cap or cap == 1
-    else:
-        assert clicks == Counter(rows)
+        clicks = fetch_all(paging, service)
+    except UnstableError:
+        return  # it can't tell a page of alike clicks from the same page again
+    assert clicks == Counter(rows)
 
 
 @given(st.integers(0, 60), st.integers(1, 9))
@@ -163,7 +165,7 @@ def test_alike_pages_without_a_total_are_an_error():
 
 
 def test_the_total_ends_the_paging():
-    """With a total, no page past the last is asked for; without one, only an empty page ends it."""
+    """With a total no page past the last is asked for; without one only an empty page ends it."""
     stated, silent = Service(numbered(30)), Service(numbered(30), states_total=False)
     fetched_whole(OffsetPaging(), stated)
     fetched_whole(OffsetPaging(), silent)
@@ -280,7 +282,7 @@ def test_a_total_on_some_pages_only_is_an_error():
 def test_an_ignored_offset_that_is_stated_is_an_error_at_once():
     """A service that says offset 0 when asked for 10 is asked once, and bisect is named."""
     service = Service(numbered(25), heeds_offset=False, states_offset=True)
-    with pytest.raises(WindowError, match='answered from 0.*pagination = "bisect"'):
+    with pytest.raises(WindowError, match=r'answered from 0.*pagination = "bisect"'):
         OffsetPaging().fetch(service, HOUR)
     assert len(service.asked) == 2
 
@@ -452,7 +454,7 @@ def test_a_service_that_ignores_the_start_is_an_error():
 
 @pytest.mark.parametrize("rows", [numbered(5), [*numbered(5), numbered(5)[0]]])
 def test_one_page_is_checked_as_well(rows):
-    """A page with fewer clicks stated than given, or with an id twice, is read again, then left."""
+    """A page with fewer clicks stated than given, or with an id twice, is read thrice and left."""
     lie = -1 if len(set(rows)) == len(rows) else 0
     service = Service(rows, lie=lie)
     with pytest.raises(UnstableError, match=f"{ATTEMPTS} times in a row"):

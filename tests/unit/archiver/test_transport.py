@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.scripted import Reply, scripted
+from urllib3.util import connection
 
 from archiver.errors import AccountError, SourceError, UnavailableError, WindowError
 from archiver.sources import transport
@@ -315,7 +316,7 @@ def test_an_unknown_host_ends_the_account(monkeypatch):
 
 def test_a_host_that_comes_back_is_no_failure(monkeypatch):
     """One refused connection isn't the end: it is tried again."""
-    real = socket.create_connection
+    real = connection.create_connection
     failures = iter([OSError("unreachable")])
 
     def flaky(*args, **kwargs):
@@ -323,11 +324,10 @@ def test_a_host_that_comes_back_is_no_failure(monkeypatch):
             raise failure
         return real(*args, **kwargs)
 
-    monkeypatch.setattr("urllib3.util.connection.create_connection", flaky)
+    monkeypatch.setattr(connection, "create_connection", flaky)
     with scripted(Script(OK)) as url:
-        monkeypatch.undo()
-        monkeypatch.setattr(transport, "_BACKOFF_SECONDS", 0.01)
         assert send(url).body == b"fine"
+    assert next(failures, None) is None
 
 
 def test_a_plain_server_behind_https_ends_the_account():

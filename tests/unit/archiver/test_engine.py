@@ -1,0 +1,357 @@
+"""The way of a click from a source to a store, both in memory."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.clicks import changed, click
+
+from archiver.engine import PATIENCE, Archiving, Terms
+from archiver.errors import (
+    AccountError,
+    SourceError,
+    StoreError,
+    UnavailableError,
+    UnstableError,
+    WindowError,
+)
+from archiver.identity import facts_of
+from archiver.model import CLICKED_AT, AccountReport, Fetched, Row, Split, Window
+from archiver.store import Commit
+from archiver.timestamps import LocalTimes, format_utc
+from archiver.windows import merge, split
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+ORIGIN = datetime(2026, 11, 19, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+SETTLE = 10 * MINUTE
+
+
+def hour(number: int, until: int | None = None) -> Window:
+    end = number + 1 if until is None else until
+    return Window(ORIGIN + timedelta(hours=number), ORIGIN + timedelta(hours=end))
+
+
+def in_hour(number: int, minute: int = 30, **values) -> Row:
+    return click(format_utc(hour(number).start + minute * MINUTE), **values)
+
+
+class Source:
+    """Gives the clicks of each window; or what it was told to give instead, once each."""
+
+    def __init__(self, rows: list[Row], served_at: datetime | None = None) -> None:
+        self.rows = rows
+        self.served_at = served_at
+        self.instead: dict[Window, list[Fetched | Split | SourceError]] = {}
+        self.asked: list[Window] = []
+        self.closed = False
+
+    def fetch(self, window: Window) -> Fetched | Split:
+        self.asked.append(window)
+        instead = self.instead.get(window, [])
+        if instead:
+            answer = instead.pop(0)
+            if isinstance(answer, SourceError):
+                raise answer
+            return answer
+        start, end = format_utc(window.start), format_utc(window.end)
+        within = [row for row in self.rows if start <= row[CLICKED_AT] < end]
+        return Fetched(within, self.served_at)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Store:
+    """A store in memory."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Row] = {}
+        self.commits: list[Commit] = []
+
+    def known_clicks(self, account: str, window: Window) -> Mapping[str, tuple]:
+        assert account == "acme"
+        start, end = format_utc(window.start), format_utc(window.end)
+        return {
+            key: facts_of(row)
+            for key, row in self.stored.items()
+            if start <= row[CLICKED_AT] < end
+        }
+
+    def commit(self, commit: Commit) -> None:
+        self.commits.append(commit)
+        self.stored |= dict(zip(commit.keys, commit.clicks, strict=True))
+        self.stored |= commit.revised
+
+    @property
+    def covered(self) -> list[Window]:
+        return merge(commit.window for commit in self.commits)
+
+    @property
+    def clicks(self) -> "Counter[Row]":
+        return Counter(self.stored.values())
+
+
+def archive(
+    source: Source, store: Store, *windows: Window, concurrency: int = 1, **options
+) -> AccountReport:
+    terms = Terms("acme", LocalTimes("UTC"), SETTLE, concurrency)
+    return Archiving(terms, source, store, clock=lambda: NOW, **options).archive(windows)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_every_click_is_stored_and_counted(concurrency):
+    """Each window is a slice, and the report tells what was fetched and what was new."""
+    rows = [in_hour(n // 2, ip=str(n)) for n in range(12)]
+    store = Store()
+    report = archive(Source(rows), store, *map(hour, range(6)), concurrency=concurrency)
+    assert store.clicks == Counter(rows)
+    assert store.covered == [hour(0, 6)]
+    assert (report.windows, report.fetched, report.new, report.duplicates) == (6, 12, 12, 0)
+    assert (report.outcome, report.error, report.warnings) == ("complete", None, [])
+
+
+def test_the_same_again_is_all_duplicates():
+    """A second run covers the same and adds nothing."""
+    rows = [in_hour(0)] * 3 + [in_hour(0, 31)]
+    store = Store()
+    archive(Source(rows), store, hour(0))
+    report = archive(Source(rows[::-1]), store, hour(0))
+    assert store.clicks == Counter(rows)
+    assert (report.fetched, report.new, report.duplicates) == (4, 0, 4)
+    assert store.commits[-1].revised == {}
+
+
+def test_a_changed_click_is_committed_as_a_revision():
+    """It is no new click; the commit names it by its key."""
+    first = in_hour(0, ip="192.0.2.1")
+    store = Store()
+    archive(Source([first]), store, hour(0))
+    now = changed(first, conversion="1.50")
+    report = archive(Source([now]), store, hour(0))
+    assert list(store.commits[-1].revised.values()) == [now]
+    assert store.commits[-1].seen_at == NOW
+    assert (report.new, report.duplicates) == (0, 1)
+
+
+def test_an_empty_window_is_covered():
+    """That there was no click is knowledge, too."""
+    store = Store()
+    report = archive(Source([]), store, hour(0))
+    assert store.covered == [hour(0)]
+    assert (report.windows, report.fetched) == (1, 0)
+
+
+def test_what_is_outside_the_window_is_dropped():
+    """A service may give more than asked: the end and everything beyond isn't this slice's."""
+    before, start, last = in_hour(0, 59), in_hour(1, 0), in_hour(1, 59)
+    end = in_hour(2, 0)
+    source, store = Source([]), Store()
+    source.instead[hour(1)] = [Fetched([before, start, last, end, start])]
+    report = archive(source, store, hour(1))
+    assert store.clicks == Counter([start, last, start])
+    assert report.fetched == 3
+
+
+def test_splits_are_slices_of_their_own():
+    """A window that holds too much is committed part by part."""
+    rows = [in_hour(n) for n in range(4)]
+    source, store = Source(rows), Store()
+    source.instead[hour(0, 4)] = [Split(split(hour(0, 4), 4))]
+    progress: list[Window] = []
+    report = archive(source, store, hour(0, 4), progress=progress.append)
+    assert [commit.window for commit in store.commits] == list(map(hour, range(4)))
+    assert store.clicks == Counter(rows)
+    assert report.windows == 4
+    assert progress == list(map(hour, range(4)))
+
+
+# What fails
+
+
+@pytest.mark.parametrize("error", [WindowError, UnavailableError, UnstableError])
+def test_a_window_that_fails_is_left_and_named(error):
+    """The others go on; nothing of the failed one is covered; the error names it."""
+    source, store = Source([in_hour(n) for n in range(3)]), Store()
+    source.instead[hour(1)] = [error("went wrong")]
+    progress: list[Window] = []
+    report = archive(source, store, *map(hour, range(3)), progress=progress.append)
+    assert store.covered == [hour(0), hour(2)]
+    assert report.errors == [f"{hour(1)}: went wrong"]
+    assert (report.outcome, report.windows) == ("partial", 2)
+    assert progress == list(map(hour, range(3)))
+
+
+def test_an_account_error_stops():
+    """What no other window can do better isn't asked again; what was committed stays."""
+    source, store = Source([in_hour(0)]), Store()
+    source.instead[hour(1)] = [AccountError("wrong password")]
+    report = archive(source, store, *map(hour, range(5)))
+    assert source.asked == [hour(0), hour(1)]
+    assert store.covered == [hour(0)]
+    assert (report.outcome, report.errors) == ("partial", ["wrong password"])
+
+
+def test_nothing_committed_is_a_failure():
+    """Where the first window already ends it, the account has failed."""
+    source = Source([])
+    source.instead[hour(0)] = [AccountError("wrong password")]
+    report = archive(source, Store(), hour(0), hour(1))
+    assert (report.outcome, report.windows) == ("failed", 0)
+
+
+def test_a_service_that_is_down_is_left_in_peace():
+    """After some windows in a row without an answer, the rest waits for the next run."""
+    source, store = Source([]), Store()
+    for number in range(9):
+        source.instead[hour(number)] = [UnavailableError("no answer")]
+    report = archive(source, store, *map(hour, range(9)))
+    assert len(source.asked) == PATIENCE == 3
+    assert len(report.errors) == PATIENCE + 1
+    assert "in a row" in report.errors[-1]
+    assert store.commits == []
+
+
+@pytest.mark.parametrize("between", [None, WindowError("half a page"), UnstableError("shifted")])
+def test_an_answer_in_between_starts_the_count_anew(between):
+    """Only windows in a row count: whatever the service answered, it is there."""
+    source, store = Source([]), Store()
+    for number in (0, 1, 3, 4):
+        source.instead[hour(number)] = [UnavailableError("no answer")]
+    if between is not None:
+        source.instead[hour(2)] = [between]
+    archive(source, store, *map(hour, range(6)))
+    assert len(source.asked) == 6
+    assert store.covered[-1] == hour(5)
+
+
+@pytest.mark.parametrize("failing", ["known_clicks", "commit"])
+def test_a_store_that_fails_ends_the_account(failing, monkeypatch):
+    """The report says why; nothing is covered and nothing stays under way."""
+
+    def fail(*_: object) -> None:
+        raise StoreError("disk full")
+
+    source, store = Source([in_hour(0)]), Store()
+    monkeypatch.setattr(store, failing, fail)
+    report = archive(source, store, *map(hour, range(9)), concurrency=3)
+    assert (report.outcome, report.errors) == ("failed", ["disk full"])
+    assert store.commits == []
+    assert source.closed
+
+
+def test_the_report_is_there_whatever_happens(monkeypatch):
+    """After an exception that nobody foresaw, it tells what had been done until then."""
+    source, store = Source([in_hour(0)]), Store()
+    terms = Terms("acme", LocalTimes("UTC"), SETTLE)
+    archiving = Archiving(terms, source, store, clock=lambda: NOW)
+    archiving.archive([hour(0)])
+
+    def fail(_: Commit) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(store, "commit", fail)
+    with pytest.raises(ZeroDivisionError):
+        archiving.archive([hour(1)])
+    assert (archiving.report.windows, archiving.report.fetched) == (1, 1)
+
+
+# Clocks
+
+
+def test_a_service_behind_our_clock_cuts_what_is_covered():
+    """What hasn't settled by the service's clock isn't covered, nor stored yet."""
+    rows = [in_hour(22, 10), in_hour(22, 50)]
+    served_at = hour(22).start + 40 * MINUTE
+    store = Store()
+    report = archive(Source(rows, served_at), store, hour(22))
+    assert store.covered == [Window(hour(22).start, served_at - SETTLE)]
+    assert store.clicks == Counter(rows[:1])
+    assert report.fetched == 1
+
+
+def test_what_has_not_begun_for_the_service_is_not_covered():
+    """A window wholly in the service's future is left for later, without an error."""
+    store = Store()
+    report = archive(Source([], hour(20).start), store, hour(19), hour(22))
+    assert store.covered == [Window(hour(19).start, hour(20).start - SETTLE)]
+    assert (report.outcome, report.windows) == ("complete", 1)
+
+
+def test_a_repeated_hour_by_the_services_clock_waits():
+    """While the service is in a repeated hour, nothing of that hour is covered."""
+    terms = Terms("acme", LocalTimes("America/New_York"), timedelta())
+    fold = datetime(2026, 11, 1, 5, tzinfo=UTC)
+    window = Window(fold - 60 * MINUTE, fold + 60 * MINUTE)
+    store = Store()
+    source = Source([], fold + 30 * MINUTE)
+    Archiving(terms, source, store, clock=lambda: NOW).archive([window])
+    assert store.covered == [Window(window.start, fold)]
+
+
+@pytest.mark.parametrize(
+    ("skew", "told"),
+    [
+        (timedelta(), None),
+        (-MINUTE, None),
+        (MINUTE, None),
+        (timedelta(seconds=-61), "61 seconds behind"),
+        (timedelta(seconds=61), "61 seconds ahead of"),
+        (timedelta(days=3), "259200 seconds ahead of"),
+    ],
+)
+def test_a_skew_of_more_than_a_minute_is_told_once(skew, told):
+    """However many windows show it; and no skew keeps a settled window from being covered."""
+    store = Store()
+    report = archive(Source([], NOW + skew), store, *map(hour, range(4)))
+    assert store.covered == [hour(0, 4)]
+    assert [told in warning for warning in report.warnings] == ([True] if told else [])
+    assert report.outcome == "complete"
+
+
+def test_a_service_without_a_clock_is_believed():
+    """Where no Date is sent, our clock, which made the plan, counts."""
+    store = Store()
+    report = archive(Source([], None), store, hour(23))
+    assert store.covered == [hour(23)]
+    assert report.warnings == []
+
+
+# Identity
+
+
+@pytest.mark.parametrize(("before", "after"), [("5", None), (None, "5")])
+def test_a_service_that_begins_or_ceases_to_give_ids(before, after):
+    """What is stored can't be told to be the same: it stays as it is, and that is said once."""
+    old = [in_hour(n, id=before and f"{before}{n}") for n in range(2)]
+    new = [in_hour(n, id=after and f"{after}{n}") for n in range(3)]
+    store = Store()
+    archive(Source(old), store, hour(0), hour(1))
+    commits = len(store.commits)
+    report = archive(Source(new), store, *map(hour, range(3)))
+    assert store.clicks == Counter([*old, new[2]])
+    assert [commit.window for commit in store.commits[commits:]] == [hour(2)]
+    assert report.identity_changed
+    assert len(report.warnings) == 1
+    assert "ids" in report.warnings[0]
+    assert report.errors == []
+
+
+@pytest.mark.parametrize("rows", [[], [in_hour(0)]])
+def test_nothing_on_one_side_is_no_change_of_identity(rows):
+    """An empty answer or an empty archive says nothing on ids."""
+    store = Store()
+    archive(Source(rows), store, hour(0))
+    report = archive(Source([in_hour(0)] if not rows else []), store, hour(0))
+    assert not report.identity_changed
+    assert len(store.commits) == 2
+
+
+def test_an_id_at_another_time_is_a_new_click():
+    """An id that comes back at another time is another click: both are kept."""
+    store = Store()
+    archive(Source([in_hour(0, 10, id="5")]), store, hour(0))
+    report = archive(Source([in_hour(0, 20, id="5")]), store, hour(0))
+    assert report.new == 1
+    assert len(store.stored) == 2

@@ -1,0 +1,196 @@
+"""Windows to slices, several at a time."""
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from archiver.errors import AccountError, UnavailableError, WindowError
+from archiver.fetching import fetch_slices
+from archiver.model import Fetched, Split, Window
+from archiver.windows import split
+
+ORIGIN = datetime(2026, 11, 19, tzinfo=UTC)
+PATIENT = 10.0
+
+
+def hour(number: int, until: int | None = None) -> Window:
+    end = number + 1 if until is None else until
+    return Window(ORIGIN + timedelta(hours=number), ORIGIN + timedelta(hours=end))
+
+
+def number_of(window: Window) -> int:
+    return (window.start - ORIGIN) // timedelta(hours=1)
+
+
+Answer = Callable[[Window], Fetched | Split]
+
+
+class Source:
+    """Answers as it is told, and counts how many of its fetches are under way at once."""
+
+    def __init__(self, answer: Answer = lambda _: Fetched([])) -> None:
+        self.answer = answer
+        self.asked: list[Window] = []
+        self.under_way = self.most_under_way = 0
+        self.closed = threading.Event()
+        self._lock = threading.Lock()
+
+    def fetch(self, window: Window) -> Fetched | Split:
+        with self._lock:
+            self.asked.append(window)
+            self.under_way += 1
+            self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            return self.answer(window)
+        finally:
+            with self._lock:
+                self.under_way -= 1
+
+    def close(self) -> None:
+        self.closed.set()
+
+    def wait_for_stop(self, _: Window) -> Fetched:
+        """Answer nothing, as a service that is down, until somebody gives up."""
+        assert self.closed.wait(PATIENT), "nobody closed the source"
+        raise AccountError("stopped")
+
+
+def test_slices_come_in_order():
+    """One at a time, the earliest window is first."""
+    source = Source()
+    slices = list(fetch_slices(source, map(hour, range(5)), 1))
+    assert [window for window, _ in slices] == source.asked == list(map(hour, range(5)))
+
+
+def test_no_windows_are_no_slices():
+    """Nothing wanted is nothing asked."""
+    source = Source()
+    assert list(fetch_slices(source, [], 3)) == []
+    assert not source.closed.is_set()
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 3])
+def test_as_many_at_once_as_allowed(concurrency):
+    """The limit is reached, so that waiting costs less, and never passed."""
+    together = threading.Barrier(concurrency)
+
+    def answer(_: Window) -> Fetched:
+        together.wait(PATIENT)
+        return Fetched([])
+
+    source = Source(answer)
+    assert len(list(fetch_slices(source, map(hour, range(6)), concurrency))) == 6
+    assert source.most_under_way == concurrency
+
+
+def test_a_slow_consumer_bounds_what_is_held():
+    """While a slice is stored, no more are fetched than may be under way."""
+    source = Source()
+    with closing(fetch_slices(source, map(hour, range(20)), 3)) as slices:
+        for taken, _ in enumerate(slices):
+            assert len(source.asked) <= taken + 3
+    assert len(source.asked) == 20
+
+
+def test_a_slow_window_does_not_hold_the_others_up():
+    """A slice that is ready is given, though an earlier one isn't."""
+    release = threading.Event()
+
+    def answer(window: Window) -> Fetched:
+        if window == hour(0):
+            assert release.wait(PATIENT)
+        return Fetched([])
+
+    order = []
+    for window, _ in fetch_slices(Source(answer), map(hour, range(3)), 2):
+        order.append(number_of(window))
+        if order == [1, 2]:
+            release.set()
+    assert order == [1, 2, 0]
+
+
+def test_splits_are_followed_in_order():
+    """The parts of a split window take its place, and parts may be split again."""
+
+    def answer(window: Window) -> Fetched | Split:
+        hours = (window.end - window.start) // timedelta(hours=1)
+        return Split(split(window, 2)) if hours > 1 else Fetched([])
+
+    slices = fetch_slices(Source(answer), [hour(0, 8), hour(8, 10)], 1)
+    assert [window for window, _ in slices] == list(map(hour, range(10)))
+
+
+def test_one_failed_window_is_given_and_the_others_go_on():
+    """A window's error comes in its place."""
+
+    def answer(window: Window) -> Fetched:
+        if window == hour(1):
+            raise UnavailableError("no answer")
+        return Fetched([])
+
+    slices = list(fetch_slices(Source(answer), map(hour, range(3)), 1))
+    assert [isinstance(slice_, WindowError) for _, slice_ in slices] == [False, True, False]
+
+
+def test_an_account_error_ends_it_all():
+    """What no other window can do better stops the rest, and what is under way with it."""
+
+    def answer(window: Window) -> Fetched:
+        if window == hour(0):
+            raise AccountError("wrong password")
+        return source.wait_for_stop(window)
+
+    source = Source(answer)
+    with pytest.raises(AccountError, match="wrong password"):
+        list(fetch_slices(source, map(hour, range(9)), 2))
+    assert source.closed.is_set()
+    assert len(source.asked) <= 3
+    assert source.under_way == 0
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_exception_of_the_consumer_closes_the_source(error):
+    """Whoever takes slices and fails leaves nothing under way."""
+
+    def answer(window: Window) -> Fetched:
+        return Fetched([]) if window == hour(0) else source.wait_for_stop(window)
+
+    def consume() -> None:
+        for _ in fetch_slices(source, map(hour, range(9)), 3):
+            raise error
+
+    source = Source(answer)
+    with pytest.raises(error):
+        consume()
+    assert source.closed.is_set()
+    assert source.under_way == 0
+
+
+def test_an_unforeseen_exception_of_the_source_is_not_swallowed():
+    """A bug in a source shows, and ends what is under way."""
+
+    def answer(window: Window) -> Fetched:
+        if window == hour(0):
+            raise ZeroDivisionError
+        return source.wait_for_stop(window)
+
+    source = Source(answer)
+    with pytest.raises(ZeroDivisionError):
+        list(fetch_slices(source, map(hour, range(9)), 2))
+    assert source.under_way == 0
+
+
+def test_giving_up_early_closes_the_source():
+    """A consumer that has enough may stop: nothing is under way afterwards."""
+
+    def answer(window: Window) -> Fetched:
+        return Fetched([]) if window == hour(0) else source.wait_for_stop(window)
+
+    source = Source(answer)
+    with closing(fetch_slices(source, map(hour, range(9)), 2)) as slices:
+        next(slices)
+    assert source.closed.is_set()
+    assert source.under_way == 0
