@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from archiver.errors import AccountError, StoreError, UnavailableError, WindowError
 from archiver.fetching import fetch_slices
 from archiver.identity import Known, reconcile, speaks_of_ids
-from archiver.model import CLICK_ID, CLICKED_AT, AccountReport, Fetched, Row, Window
+from archiver.model import CLICK_ID, AccountReport, Fetched, Row, Window
 from archiver.plan import plan_end
 from archiver.sources.base import Source
 from archiver.store import Commit, Store
-from archiver.timestamps import LocalTimes, format_utc
-from archiver.windows import clip
+from archiver.timestamps import LocalTimes
+from archiver.windows import belonging, clip
 
 #: Windows in a row without an answer, after which the rest is left for the next run.
 PATIENCE = 3
@@ -140,12 +140,6 @@ class Archiving:
                 "the same clicks, for the service began or ceased to give ids. What is archived "
                 "stays as it is and isn't looked at again"
             )
-
-
-def belonging(rows: list[Row], window: Window) -> list[Row]:
-    """The rows that belong to the window, whatever else the service gave."""
-    start, end = format_utc(window.start), format_utc(window.end)
-    return [row for row in rows if start <= row[CLICKED_AT] < end]
 
 
 def identity_changed(known: Known, rows: list[Row]) -> bool:

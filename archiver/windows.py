@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 
-from archiver.model import Window
+from archiver.model import CLICKED_AT, Row, Window
+from archiver.timestamps import format_utc
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -17,6 +18,12 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 def clip(start: datetime, end: datetime) -> Window | None:
     """Give the window `[start, end)`, or None where that is empty."""
     return Window(start, end) if start < end else None
+
+
+def belonging(rows: Iterable[Row], window: Window) -> list[Row]:
+    """Give the clicks that belong to a window, whatever else the service gave with them."""
+    start, end = format_utc(window.start), format_utc(window.end)
+    return [row for row in rows if start <= row[CLICKED_AT] < end]
 
 
 def merge(windows: Iterable[Window]) -> list[Window]:

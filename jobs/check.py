@@ -8,11 +8,11 @@ from typing import Literal
 
 from archiver.config import Config
 from archiver.config_account import Account
-from archiver.engine import belonging
 from archiver.errors import ArchiverError, ConfigError
 from archiver.model import Page, Window
 from archiver.plan import plan_end
 from archiver.redaction import Redactor
+from archiver.windows import belonging
 from jobs.lock import hold, holder
 from jobs.sources import local_times, open_source
 from storage.opening import open_archive

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from archiver.config_account import Account
 from archiver.errors import ConfigError
 from archiver.sources.base import Paging
+from archiver.sources.bisecting import BisectPaging
 from archiver.sources.linktrack import LinktrackSource
-from archiver.sources.paging import BisectPaging, OffsetPaging
+from archiver.sources.paging import OffsetPaging
 from archiver.sources.transport import Transport
 from archiver.timestamps import LocalTimes
 

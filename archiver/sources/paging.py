@@ -1,23 +1,21 @@
-"""Two ways to read a window whole: by offsets, and by making windows smaller.
+"""Reading a window page by page, by offsets.
 
-Both end on what the service gave, never on what of it belongs to the window, and both prove that
-the pages fit together: as many records as stated, the same statement on each page, none twice.
+It ends on what the service gave, never on what of it belongs to the window; and the pages must
+fit together: as many records as stated, the same statement on each page, none twice.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import ceil
 
 from archiver.errors import UnstableError, WindowError
 from archiver.model import CLICK_ID, CLICKED_AT, Fetched, Page, Row, Split, Window
 from archiver.sources.base import ClickReader, earliest
-from archiver.timestamps import format_utc, parse_utc
+from archiver.sources.consistency import refuse_ids_twice, refuse_wrong_total, until_stable
+from archiver.timestamps import parse_utc
 from archiver.windows import split
-
-#: Readings of a slice whose pages shift, before it is left for the next run.
-ATTEMPTS = 3
 
 _ONE_SECOND = timedelta(seconds=1)
 _BISECT = 'If it only ever gives the first page, set pagination = "bisect".'
@@ -35,7 +33,7 @@ class OffsetPaging:
     second_records: int = 1_000_000
 
     def fetch(self, reader: ClickReader, window: Window) -> Fetched | Split:
-        return _until_stable(lambda: self._fetch_once(reader, window))
+        return until_stable(lambda: self._fetch_once(reader, window))
 
     def _fetch_once(self, reader: ClickReader, window: Window) -> Fetched | Split:
         reading = self._read(reader, window)
@@ -79,47 +77,6 @@ class OffsetPaging:
         return []
 
 
-@dataclass(frozen=True, slots=True)
-class BisectPaging:
-    """Only a window's first page is read; where it is full, the window is made smaller."""
-
-    page_size: int = 1000
-
-    def fetch(self, reader: ClickReader, window: Window) -> Fetched | Split:
-        return _until_stable(lambda: self._fetch_once(reader, window))
-
-    def _fetch_once(self, reader: ClickReader, window: Window) -> Fetched | Split:
-        page = reader.read_page(window)
-        if not self._is_full(page):
-            return _whole(page)
-        if window.end - window.start > _ONE_SECOND:
-            parts = ceil(page.total / len(page.rows)) if page.total and page.rows else 2
-            return Split(split(window, max(2, parts)))
-        return self._fetch_second(reader, window.start, page)
-
-    def _fetch_second(self, reader: ClickReader, second: datetime, full: Page) -> Fetched:
-        """A second whose page is full may hold the next second's clicks: ask for it alone."""
-        alone = reader.read_second(second)
-        next_second = second + _ONE_SECOND
-        end_is_in = any(parse_utc(row[CLICKED_AT]) >= next_second for row in full.rows)
-        # Whatever it says, what it has just shown of the second must be there.
-        shown, given = (_count_within(second, rows) for rows in (full.rows, alone.rows))
-        if self._is_full(alone) or given < shown or not (alone.rows or end_is_in):
-            raise WindowError(
-                f"the second {second:%Y-%m-%d %H:%M:%S} UTC has more clicks than the "
-                f"{len(full.rows)} that the service gives at once, and time can't be made "
-                'smaller. If the service heeds offsets, set pagination = "offset"'
-            )
-        return _whole(alone)
-
-    def _is_full(self, page: Page) -> bool:
-        """Whether the window may hold more than the page shows."""
-        if page.total is not None:
-            return page.total > len(page.rows)
-        limit = min(self.page_size, page.limit or self.page_size)
-        return len(page.rows) >= limit
-
-
 @dataclass(slots=True)
 class _Reading:
     """The pages of one slice, as they come in."""
@@ -154,11 +111,8 @@ class _Reading:
     def check(self) -> None:
         if any(page.total != self.total for page in self.pages):
             raise UnstableError("the service's total changed while the pages were read")
-        if self.total is not None and len(self.rows) != self.total:
-            raise UnstableError(
-                f"the service states {self.total} clicks and gave {len(self.rows)}"
-            )
-        _refuse_ids_twice(self.rows)
+        refuse_wrong_total(self.total, len(self.rows))
+        refuse_ids_twice(self.rows)
 
     def as_fetched(self) -> Fetched:
         return Fetched(self.rows, earliest(page.served_at for page in self.pages))
@@ -177,36 +131,6 @@ class _Reading:
         all_alike = len(set(page.rows)) == 1
         if not (all_alike and page.total is not None and len(self.rows) < page.total):
             raise UnstableError(f"the service gave the same page again. {_BISECT}")
-
-
-def _until_stable(fetch_once: Callable[[], Fetched | Split]) -> Fetched | Split:
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return fetch_once()
-        except UnstableError:
-            continue
-    try:
-        return fetch_once()
-    except UnstableError as error:
-        raise UnstableError(f"{error}, {ATTEMPTS} times in a row") from None
-
-
-def _whole(page: Page) -> Fetched:
-    if page.total is not None and page.total != len(page.rows):
-        raise UnstableError(f"the service states {page.total} clicks and gave {len(page.rows)}")
-    _refuse_ids_twice(page.rows)
-    return Fetched(page.rows, page.served_at)
-
-
-def _refuse_ids_twice(rows: list[Row]) -> None:
-    ids = [row[CLICK_ID] for row in rows if row[CLICK_ID] is not None]
-    if len(set(ids)) != len(ids):
-        raise UnstableError("the service gave one click's id twice")
-
-
-def _count_within(second: datetime, rows: list[Row]) -> int:
-    text = format_utc(second)
-    return sum(row[CLICKED_AT] == text for row in rows)
 
 
 def _cut_within(window: Window, rows: Sequence[Row]) -> list[Window]:

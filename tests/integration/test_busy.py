@@ -103,3 +103,24 @@ def test_offsets_that_are_ignored_are_an_error_that_names_the_remedy(busy, tmp_p
     assert 'pagination = "bisect"' in report.accounts[0].error
     assert not archive.clicks()
     assert archive.status(NOW)["covered"] == []
+
+
+@pytest.mark.parametrize("page_size", [1000, 700])
+def test_a_cap_that_nothing_shows_is_found_out(busy, tmp_path, page_size):
+    """First pages only, silently 500 clicks at most, no total: nothing is taken for whole."""
+    dialects = ("no-offset", "cap-500", "no-total", "inclusive-end")
+    archive, report = archive_the_day(
+        busy, tmp_path, dialects, pagination="bisect", page_size=page_size
+    )
+    assert report.outcome == "complete", report
+    assert archive.clicks() == busy.clicks_between(DAY, DAY + timedelta(days=1))
+
+
+def test_a_second_over_a_cap_that_nothing_shows_is_named(burst, tmp_path):
+    """1,500 clicks of a second, of which a hidden cap shows 500, are an error and no loss."""
+    dialects = ("no-offset", "cap-500", "no-total")
+    archive, report = archive_the_day(burst, tmp_path, dialects, pagination="bisect")
+    assert "2025-09-10 09:30:00" in report.accounts[0].error
+    in_the_second = burst.clicks_between(BURST, BURST + timedelta(seconds=1))
+    expected = burst.clicks_between(DAY, DAY + timedelta(days=1))
+    assert archive.clicks() == expected - in_the_second

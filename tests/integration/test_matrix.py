@@ -45,13 +45,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def settings_of(case: Case) -> dict[str, object]:
     """What an account's configuration has to say for a case."""
     settings = {key: case[key] for key in ("format", "method", "pagination")}
-    hidden_cap = case["cap-500"] and case["pagination"] == "bisect" and case["no-total"]
-    return {
-        **settings,
-        **(RENAMED if case["renamed"] else {}),
-        # A cap that the service hides, and no total that shows it: only the user can know it.
-        "page_size": 500 if hidden_cap else 1000,
-    }
+    return {**settings, **(RENAMED if case["renamed"] else {})}
 
 
 def is_possible(case: Case) -> bool:

@@ -3,11 +3,15 @@
 from typing import Any
 
 import orjson
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from archiver.model import CLICK_FIELDS, Click, Row
 
 NOON = "2026-11-19T12:00:00Z"
+
+#: For properties: a busy machine is no failure, and every run of the tests is one more search.
+unhurried = settings(deadline=None, max_examples=40)
 
 
 def click(clicked_at: str = NOON, **values: Any) -> Row:

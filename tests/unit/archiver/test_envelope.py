@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.clicks import unhurried
 
 from archiver.errors import WindowError
 from archiver.sources.envelope import Envelope, parse_envelope
@@ -271,6 +272,7 @@ def test_a_proper_pair_is_one_character():
     assert value_of(r'"\ud83d\ude00"') == value_of('"\U0001f600"') == "\U0001f600"
 
 
+@unhurried
 @given(st.text(st.characters() | st.characters(categories=["Cs"]), max_size=8))
 def test_whatever_is_escaped_becomes_text(text):
     """Any mixture of halves and wholes can be stored afterwards."""
@@ -451,6 +453,7 @@ def xml_escape(text: str, escapes: dict[str, str]) -> str:
     return escape(text, escapes)
 
 
+@unhurried
 @given(st.lists(_records, max_size=4), st.sampled_from(["", None]), st.booleans())
 def test_both_forms_give_the_same_clicks(records, nothing, ascii_only):
     """The same records in XML and in JSON are the same rows, to the letter."""

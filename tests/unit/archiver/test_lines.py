@@ -4,18 +4,20 @@ import json
 
 import pytest
 from hypothesis import given
-from support.clicks import NOON, any_clicks, click, extras
+from support.clicks import NOON, any_clicks, click, extras, unhurried
 
 from archiver.lines import line_of, row_of, time_of
 from archiver.model import CLICK_FIELDS
 
 
+@unhurried
 @given(any_clicks)
 def test_a_line_gives_its_click_back(row):
     """Whatever text a click holds, control characters and NUL too, its line holds it."""
     assert row_of(line_of(row)) == row
 
 
+@unhurried
 @given(any_clicks)
 def test_a_line_is_one_line(row):
     """There is one newline, at the end, and any JSON reader finds the fields in their order."""
@@ -24,6 +26,7 @@ def test_a_line_is_one_line(row):
     assert list(json.loads(line)) == list(CLICK_FIELDS)
 
 
+@unhurried
 @given(any_clicks)
 def test_the_time_of_a_line_is_its_clicks_time(row):
     """No text in any field is taken for the time."""
@@ -36,6 +39,7 @@ def test_a_time_within_a_text_is_not_the_lines_time():
     assert time_of(line_of(click(user_agent=inner, title=inner))) == NOON
 
 
+@unhurried
 @given(extras)
 def test_extra_stands_as_an_object(extra):
     """What the service sent and we don't know is JSON within JSON, not a text."""

@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from support.clicks import click
+from support.clicks import click, unhurried
 
-from archiver.engine import belonging
 from archiver.errors import UnstableError, WindowError
 from archiver.model import CLICKED_AT, Fetched, Page, Row, Split, Window
 from archiver.sources.base import Paging
-from archiver.sources.paging import ATTEMPTS, BisectPaging, OffsetPaging
+from archiver.sources.bisecting import BisectPaging
+from archiver.sources.consistency import ATTEMPTS
+from archiver.sources.paging import OffsetPaging
 from archiver.timestamps import format_utc, parse_utc
+from archiver.windows import belonging
 
 START = datetime(2026, 11, 19, 12, tzinfo=UTC)
 SERVED = datetime(2026, 11, 20, tzinfo=UTC)
@@ -125,7 +127,7 @@ flags = st.booleans()
 # By offsets
 
 
-@settings(deadline=None, max_examples=60)
+@unhurried
 @given(with_ids, st.integers(1, 9), st.integers(1, 30), flags, flags, flags, flags)
 def test_offsets_give_every_click_once(rows, cap, budget, total, offset, end_is_in, newest):
     """Whatever the service's habits, a window by offsets is the exact multiset of its clicks."""
@@ -135,7 +137,7 @@ def test_offsets_give_every_click_once(rows, cap, budget, total, offset, end_is_
     assert fetch_all(paging, service, span(0, 20)) == Counter(belonging(rows, span(0, 20)))
 
 
-@settings(deadline=None, max_examples=60)
+@unhurried
 @given(without_ids, st.integers(1, 9), st.integers(1, 30), flags, flags)
 def test_offsets_without_ids_give_every_click_or_an_error(rows, cap, budget, end_is_in, newest):
     """Without ids and without totals it is the exact multiset too, or an error, never less."""
@@ -151,6 +153,7 @@ def test_offsets_without_ids_give_every_click_or_an_error(rows, cap, budget, end
     assert clicks == Counter(rows)
 
 
+@unhurried
 @given(st.integers(0, 60), st.integers(1, 9))
 def test_clicks_all_alike_fill_whole_pages(count, cap):
     """Where the total allows it, pages that are alike to the letter are so many clicks."""
@@ -316,6 +319,15 @@ def test_a_large_window_is_split(total, newest_first):
     assert max(offset for _, offset in service.asked) <= 50
 
 
+def test_a_page_larger_than_the_budget_is_split_too():
+    """Even the first page may be more than a slice should hold."""
+    rows = numbered(30)
+    service = Service(rows, cap=20, states_total=False)
+    paging = OffsetPaging(slice_records=10)
+    assert isinstance(paging.fetch(service, HOUR), Split)
+    assert fetch_all(paging, service) == Counter(rows)
+
+
 def test_a_stated_total_splits_before_anything_else_is_read():
     """The first page's total says into how many parts: the rest of the window isn't read."""
     service = Service(numbered(300, second=lambda number: number * 10))
@@ -349,7 +361,7 @@ def test_a_slice_is_as_old_as_its_first_page():
 # By making windows smaller
 
 
-@settings(deadline=None, max_examples=60)
+@unhurried
 @given(with_ids | without_ids, st.integers(1, 9), flags, flags, flags, flags)
 def test_bisection_gives_every_click_or_names_the_second(
     rows, cap, total, end_is_in, newest, heeds
@@ -448,6 +460,7 @@ def test_a_second_that_knows_less_when_asked_alone_is_an_error():
 def test_a_service_that_ignores_the_start_is_an_error():
     """A full page of other times says nothing about a second, and is no empty second."""
     service = Service(alike(30, second=1), states_total=False, heeds_start=False)
+    service.read_second = lambda _: Page([])
     with pytest.raises(WindowError, match="12:00:07 UTC"):
         BisectPaging(page_size=10).fetch(service, span(7, 8))
 

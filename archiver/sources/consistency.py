@@ -1,0 +1,33 @@
+"""What shows that the pages of a slice belong together, whatever way they were asked for."""
+
+from collections.abc import Callable
+
+from archiver.errors import UnstableError
+from archiver.model import CLICK_ID, Fetched, Row, Split
+
+#: Readings of a slice whose pages shift, before it is left for the next run.
+ATTEMPTS = 3
+
+
+def until_stable(fetch_once: Callable[[], Fetched | Split]) -> Fetched | Split:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return fetch_once()
+        except UnstableError:
+            continue
+    try:
+        return fetch_once()
+    except UnstableError as error:
+        raise UnstableError(f"{error}, {ATTEMPTS} times in a row") from None
+
+
+def refuse_wrong_total(total: int | None, received: int) -> None:
+    """Raise UnstableError where the service states another number than it gave."""
+    if total is not None and total != received:
+        raise UnstableError(f"the service states {total} clicks and gave {received}")
+
+
+def refuse_ids_twice(rows: list[Row]) -> None:
+    ids = [row[CLICK_ID] for row in rows if row[CLICK_ID] is not None]
+    if len(set(ids)) != len(ids):
+        raise UnstableError("the service gave one click's id twice")

@@ -1,0 +1,44 @@
+"""The period of a backfill, as typed."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from archiver.config import Account
+from archiver.errors import ConfigError
+from jobs.backfill import Backfill
+
+
+def account(timezone: str) -> Account:
+    return Account(
+        name="acme",
+        service="linktrack",
+        base_url="https://linktrack.info/api/v1_0/",
+        login="acme-api",
+        timezone=timezone,
+        password_env="PASSWORD",
+    )
+
+
+def test_each_account_has_its_own_midnight() -> None:
+    """A date is the account's, an offset is exact."""
+    period = Backfill("2026-11-19", "2026-11-19T12:00:00Z").period(account("Asia/Kolkata"))
+    assert period.start == datetime(2026, 11, 18, 18, 30, tzinfo=UTC)
+    assert period.end == datetime(2026, 11, 19, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        ("10", "2026-11-20", "--from: not a time: '10'"),
+        ("2026-11-19", "", "--to: not a time: ''"),
+        ("2026-11-20", "2026-11-19", "--to 2026-11-19 isn't after --from 2026-11-20; --to is out"),
+        ("2026-11-20", "2026-11-20", "isn't after"),
+        ("2026-11-20", "2026-11-20T04:00:00Z", "isn't after"),
+    ],
+)
+def test_a_period_that_is_none(start, end, said) -> None:
+    """A ConfigError that says what is wrong with it, in the account's own time."""
+    with pytest.raises(ConfigError) as raised:
+        Backfill(start, end).period(account("America/New_York"))
+    assert said in str(raised.value)

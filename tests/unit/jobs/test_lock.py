@@ -1,0 +1,86 @@
+"""One run an archive, and who it is."""
+
+import os
+import re
+import threading
+import time
+
+import pytest
+
+from archiver.errors import ArchiveBusyError, StoreError
+from jobs.lock import FILE_NAME, hold, holder
+
+
+def test_whoever_holds_it_is_known(tmp_path) -> None:
+    """Within, the process and since when; before and after, nobody."""
+    archive = tmp_path / "new" / "archive"
+    assert holder(archive) is None
+    with hold(archive):
+        found = holder(archive)
+        assert found is not None
+        assert found.pid == os.getpid()
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", found.since)
+    assert holder(archive) is None
+    assert (archive / FILE_NAME).stat().st_mode & 0o007 == 0
+
+
+def test_nobody_else_can_hold_it(tmp_path) -> None:
+    """The error names the holder and what to do; the holder keeps it."""
+    with hold(tmp_path):
+        with pytest.raises(ArchiveBusyError, match=f"process {os.getpid()}, since .* Wait until"):
+            hold(tmp_path).__enter__()
+        assert holder(tmp_path) is not None
+    with hold(tmp_path):
+        pass
+
+
+def test_it_is_given_back_whatever_happens(tmp_path) -> None:
+    """An error within lets it go, with its lock file as a killed run leaves it."""
+    with pytest.raises(ZeroDivisionError), hold(tmp_path):
+        raise ZeroDivisionError
+    assert (tmp_path / FILE_NAME).read_text() != ""
+    assert holder(tmp_path) is None
+    with hold(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("content", ["", "letters", "1 2 3", "1", "é"])
+def test_a_holder_that_cannot_be_read_still_holds(tmp_path, content) -> None:
+    """Just after it was taken the file may say nothing yet."""
+    with hold(tmp_path):
+        (tmp_path / FILE_NAME).write_text(content)
+        assert holder(tmp_path) is None
+        with pytest.raises(ArchiveBusyError, match="another run is at work there"):
+            hold(tmp_path).__enter__()
+
+
+def test_to_ask_for_the_holder_sends_no_run_away(tmp_path) -> None:
+    """Asking takes the lock for an instant; a run that begins just then tries again."""
+    with hold(tmp_path):
+        pass
+    asked = 0
+    stop = threading.Event()
+
+    def ask() -> None:
+        nonlocal asked
+        while not stop.is_set():
+            holder(tmp_path)
+            asked += 1
+            time.sleep(0.0005)  # a thousand times as often as anybody would
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        while asked < 50:
+            with hold(tmp_path):
+                pass
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_directory_that_cannot_be_made_is_told(tmp_path) -> None:
+    """A StoreError that names the lock file and what to look at."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"file/archive.lock: .* Check the permissions"):
+        hold(tmp_path / "file").__enter__()

@@ -1,0 +1,70 @@
+"""Ending by a signal."""
+
+import signal
+
+import pytest
+
+from jobs.signals import EndedBySignal, signals_as_exceptions, signals_held_back
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_is_an_exception(number) -> None:
+    """With the exit code of a process that the signal ended; afterwards all is as before."""
+    before = signal.getsignal(number)
+    with pytest.raises(EndedBySignal) as raised, signals_as_exceptions():
+        signal.raise_signal(number)
+    assert raised.value.exit_code == 128 + number
+    assert str(raised.value) == number.name
+    assert signal.getsignal(number) == before
+
+
+def test_a_second_signal_just_ends() -> None:
+    """Whoever asks twice means it: the default is back, were the first still at work."""
+    meanwhile = None
+
+    @signals_as_exceptions()
+    def end() -> None:
+        nonlocal meanwhile
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            meanwhile = signal.getsignal(signal.SIGTERM)
+
+    with pytest.raises(EndedBySignal):
+        end()
+    assert meanwhile == signal.SIG_DFL
+
+
+def test_it_passes_whoever_catches_all_errors() -> None:
+    """It is no Exception: nobody takes the end for a failure of something else."""
+    assert not issubclass(EndedBySignal, Exception)
+
+
+def test_a_signal_that_is_held_back_comes_at_the_end() -> None:
+    """The block is gone through; then the first of them is raised."""
+    gone_through = []
+
+    @signals_as_exceptions()
+    def go() -> None:
+        with signals_held_back():
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+            gone_through.append("the block")
+        gone_through.append("more")
+
+    with pytest.raises(EndedBySignal, match="SIGTERM"):
+        go()
+    assert gone_through == ["the block"]
+
+
+def test_without_a_signal_nothing_is_held_back() -> None:
+    """Signals that come later are exceptions again."""
+
+    @signals_as_exceptions()
+    def go() -> None:
+        with signals_held_back():
+            pass
+        signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(EndedBySignal):
+        go()

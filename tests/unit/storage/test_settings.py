@@ -1,0 +1,156 @@
+"""What shapes identity is kept, and a change of it is refused with the remedy."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from archiver.errors import ConfigError
+from archiver.model import Window
+from archiver.store import Commit
+from storage.opening import Archive, open_archive
+from storage.settings import IdentitySettings
+
+GIVEN = IdentitySettings("linktrack", "America/New_York", {"referrer": "referer"}, "keep")
+NOW = datetime(2026, 11, 19, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def archive(tmp_path):
+    with open_archive(tmp_path / "archive", "sqlite") as opened:
+        hold(opened, GIVEN)
+        yield opened
+
+
+def hold(archive: Archive, settings: IdentitySettings, name: str = "acme") -> None:
+    with archive.transaction():
+        archive.settings.hold_account(name, settings)
+
+
+def cover(archive: Archive, start: datetime, end: datetime, name: str = "acme") -> None:
+    archive.store.commit(Commit(name, Window(start, end), [], [], {}, NOW))
+
+
+def test_the_same_settings_are_always_allowed(archive):
+    """A second run with the same configuration changes nothing."""
+    hold(archive, GIVEN)
+    hold(archive, replace(GIVEN, fields=dict(GIVEN.fields)))
+    assert archive.settings.lookback_from("acme") is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"service": "linkbee"}, "service was linktrack .* is now linkbee"),
+        ({"timezone": "UTC"}, "timezone was America/New_York .* is now UTC"),
+        ({"fields": {}}, r'fields was \{"referrer": "referer"\} .* is now \{\}'),
+        ({"fields": {"referrer": "ref"}}, 'is now {"referrer": "ref"}'),
+    ],
+)
+def test_a_change_that_shapes_identity_is_refused(archive, change, said):
+    """The error names the account, both values and both ways out, and nothing is changed."""
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=said) as raised:
+            hold(archive, replace(GIVEN, **change))
+        assert str(raised.value).startswith("account acme: ")
+        assert "Set it back to" in str(raised.value)
+        assert "give the account a new name" in str(raised.value)
+    hold(archive, GIVEN)
+
+
+def test_all_changes_are_told_at_once(archive):
+    """Nobody mends one after the other."""
+    with pytest.raises(ConfigError) as raised:
+        hold(archive, IdentitySettings("linkbee", "UTC", {}, "hash"))
+    assert len(raised.value.problems) == 3
+
+
+def test_another_account_has_settings_of_its_own(archive):
+    """A new name is a new account: the remedy works."""
+    hold(archive, replace(GIVEN, timezone="UTC"), name="acme2")
+    hold(archive, GIVEN)
+
+
+def test_the_order_of_renamed_fields_is_no_change(archive):
+    """The same names in another order are the same."""
+    names = {"referrer": "r", "ip": "i"}
+    hold(archive, replace(GIVEN, fields=names), name="b")
+    hold(archive, replace(GIVEN, fields=dict(reversed(names.items()))), name="b")
+
+
+@pytest.mark.parametrize(("first", "then"), [("sqlite", "jsonl"), ("jsonl", "sqlite")])
+def test_another_store_is_refused(tmp_path, first, then):
+    """An empty store beside the full one would be a trap: the error names both ways out."""
+    with open_archive(tmp_path, first):
+        pass
+    with pytest.raises(ConfigError, match=rf"begun as '{first}' and is now '{then}'.*directory"):
+        open_archive(tmp_path, then).__enter__()
+    with open_archive(tmp_path, first) as archive:
+        assert archive.ledger.coverage("acme") == []
+
+
+def test_a_changed_ip_stops_the_lookback(archive):
+    """What was archived under another `ip` isn't looked back at; what comes later is."""
+    cover(archive, NOW - 2 * HOUR, NOW)
+    hold(archive, replace(GIVEN, ip="hash"))
+    assert archive.settings.lookback_from("acme") == NOW
+    cover(archive, NOW, NOW + HOUR)
+    hold(archive, replace(GIVEN, ip="hash"))
+    assert archive.settings.lookback_from("acme") == NOW
+    hold(archive, GIVEN)
+    assert archive.settings.lookback_from("acme") == NOW + HOUR
+
+
+def test_a_changed_ip_without_an_archive_stops_nothing(archive):
+    """Where nothing is covered, there is nothing that isn't to be looked at."""
+    hold(archive, replace(GIVEN, ip="drop"))
+    assert archive.settings.lookback_from("acme") is None
+
+
+def test_the_lookback_of_one_account_stops_alone(archive):
+    """Another account's coverage and lookback are its own."""
+    hold(archive, GIVEN, name="bees")
+    cover(archive, NOW - HOUR, NOW)
+    cover(archive, NOW, NOW + HOUR, name="bees")
+    with archive.transaction():
+        archive.settings.stop_lookback("acme")
+    assert archive.settings.lookback_from("acme") == NOW
+    assert archive.settings.lookback_from("bees") is None
+
+
+def test_the_first_run_is_kept(archive):
+    """Later runs, and other accounts' runs, don't move it."""
+    hold(archive, GIVEN, name="bees")
+    assert archive.settings.first_run_at("acme") is None
+    with archive.transaction():
+        assert archive.settings.hold_first_run("acme", NOW) == NOW
+        assert archive.settings.hold_first_run("acme", NOW + HOUR) == NOW
+        assert archive.settings.hold_first_run("bees", NOW + HOUR) == NOW + HOUR
+    assert archive.settings.first_run_at("acme") == NOW
+
+
+def test_a_first_run_in_the_future_was_a_wrong_clock(archive):
+    """What a clock that was ahead would leave out is wanted after all."""
+    with archive.transaction():
+        archive.settings.hold_first_run("acme", NOW + HOUR)
+        assert archive.settings.hold_first_run("acme", NOW) == NOW
+    assert archive.settings.first_run_at("acme") == NOW
+
+
+def test_settings_outlive_the_process(tmp_path):
+    """All of it is in the ledger."""
+    with open_archive(tmp_path, "jsonl") as archive:
+        hold(archive, GIVEN)
+        with archive.transaction():
+            archive.settings.hold_first_run("acme", NOW)
+    with open_archive(tmp_path, "jsonl") as archive:
+        assert archive.settings.first_run_at("acme") == NOW
+        with pytest.raises(ConfigError, match="timezone"):
+            hold(archive, replace(GIVEN, timezone="UTC"))
+
+
+def test_nothing_is_known_of_an_unknown_account(archive):
+    """No account, no instants."""
+    assert archive.settings.first_run_at("none") is None
+    assert archive.settings.lookback_from("none") is None
