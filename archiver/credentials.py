@@ -68,7 +68,11 @@ def _read_file(path: Path, *, private: bool) -> str:
     except OSError as error:
         if path.is_symlink():
             raise ValueError(f"{path} is a symbolic link; name the file itself") from None
-        raise ValueError(f"can't read {path}: {error.strerror}") from None
+        remedy = f"; do `install -m 600 /dev/null {shlex.quote(str(path))}`, then write it there"
+        raise ValueError(
+            f"can't read {path}: {error.strerror}"
+            f"{remedy if isinstance(error, FileNotFoundError) else ''}"
+        ) from None
     if len(content) > _LARGEST_BYTES:
         raise ValueError(f"{path} holds more than {_LARGEST_BYTES} bytes: is it the right file?")
     try:

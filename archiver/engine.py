@@ -3,6 +3,7 @@
 The engine knows a service only as a `Source` and a store only as a `Store`.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from datetime import datetime, timedelta
 
 from archiver.errors import AccountError, StoreError, UnavailableError, WindowError
 from archiver.fetching import fetch_slices
-from archiver.identity import Known, reconcile, speaks_of_ids
+from archiver.identity import Known, moved_ids, reconcile, speaks_of_ids
 from archiver.model import CLICK_ID, AccountReport, Fetched, Row, Window
 from archiver.plan import plan_end
 from archiver.sources.base import Source
@@ -18,8 +19,10 @@ from archiver.store import Commit, Store
 from archiver.timestamps import LocalTimes
 from archiver.windows import belonging, clip
 
-#: Windows in a row without an answer, after which the rest is left for the next run.
-PATIENCE = 3
+#: Windows that fail in a row before it is asked whether any can be had: without an answer, each
+#: takes as long as all tries for it; with an answer that can't be used, little.
+UNANSWERED_IN_A_ROW = 3
+FAILED_IN_A_ROW = 50
 
 _SKEW_REPORTED = timedelta(minutes=1)
 
@@ -42,6 +45,7 @@ class Archiving:
         terms: Terms,
         source: Source,
         store: Store,
+        report: AccountReport,
         *,
         clock: Callable[[], datetime],
         progress: Callable[[Window], None] = lambda _: None,
@@ -52,42 +56,55 @@ class Archiving:
         self._clock = clock
         self._progress = progress
         self._started = clock()
-        self._unanswered = 0
+        self._waiting: deque[Window] = deque()
+        self._failures_in_a_row: list[Window] = []
         self._skew_noted = False
-        self.report = AccountReport(terms.account)
+        self.report = report
 
     def archive(self, windows: Iterable[Window]) -> AccountReport:
         """Archive the windows; what can't be had or stored is named in the report.
 
-        It is left uncovered, and so it is fetched again by the next run.
+        It is left uncovered, and so it is fetched again by the next run. The latest window comes
+        first: whether it can be had tells what the failure of an earlier one means.
         """
+        self._waiting = deque(windows)
+        self._waiting.rotate(1)
+        slices = fetch_slices(self._source, self._waiting, self._terms.concurrency)
         try:
-            slices = fetch_slices(self._source, windows, self._terms.concurrency)
             with closing(slices):
                 for window, slice_ in slices:
-                    self._deal_with(window, slice_)
+                    if isinstance(slice_, WindowError):
+                        self._note_failure(window, slice_)
+                    else:
+                        self._commit(window, slice_)
+                        self._failures_in_a_row.clear()
                     self._progress(window)
         except (AccountError, StoreError) as error:
+            self.report.aborted = True
             self.report.errors.append(str(error))
         return self.report
 
-    def _deal_with(self, window: Window, slice_: Fetched | WindowError) -> None:
-        if isinstance(slice_, WindowError):
-            self._note_failure(window, slice_)
-        else:
-            self._unanswered = 0
-            self._commit(window, slice_)
-
     def _note_failure(self, window: Window, error: WindowError) -> None:
+        """Leave a window; after some in a row try the latest one, and if it fails too, give up.
+
+        So neither a service that is down is asked for hours, nor does a period that can't be had
+        stand in the way of all that comes after it, run after run.
+        """
         self.report.errors.append(f"{window}: {error}")
-        if not isinstance(error, UnavailableError):
-            self._unanswered = 0
-            return
-        self._unanswered += 1
-        if self._unanswered >= PATIENCE:
+        self.report.failed.append(window)
+        self._failures_in_a_row.append(window)
+        unanswered = isinstance(error, UnavailableError)
+        patience = UNANSWERED_IN_A_ROW if unanswered else FAILED_IN_A_ROW
+        count = len(self._failures_in_a_row)
+        if count >= patience + self._terms.concurrency:
             raise AccountError(
-                f"no answer for {PATIENCE} windows in a row: the rest waits for the next run"
+                f"{count} windows failed in a row, the latest one among them: the rest waits for "
+                "the next run"
             )
+        if count >= patience and self._waiting:
+            latest = max(self._waiting)
+            self._waiting.remove(latest)
+            self._waiting.appendleft(latest)
 
     def _commit(self, window: Window, fetched: Fetched) -> None:
         settled = self._settled(window, fetched.served_at)
@@ -95,11 +112,12 @@ class Archiving:
             return
         rows = belonging(fetched.rows, settled)
         known = self._store.known_clicks(self._terms.account, settled)
-        if identity_changed(known, rows):
-            self._note_identity_changed(settled)
+        if not comparable(known, rows):
+            self._note_incomparable(settled)
             return
         found = reconcile(known, rows)
-        self._store.commit(
+        self._note_moved(settled, len(moved_ids(known, found.new)))
+        notices = self._store.commit(
             Commit(
                 account=self._terms.account,
                 window=settled,
@@ -109,6 +127,7 @@ class Archiving:
                 seen_at=self._clock(),
             )
         )
+        self.report.warnings.extend(notices)
         self.report.windows += 1
         self.report.fetched += len(rows)
         self.report.new += len(found.new)
@@ -132,18 +151,24 @@ class Archiving:
                 "machine's: the earlier of the two counts. Check the time of this machine"
             )
 
-    def _note_identity_changed(self, window: Window) -> None:
-        if not self.report.identity_changed:
-            self.report.identity_changed = True
+    def _note_incomparable(self, window: Window) -> None:
+        self.report.incomparable.append(window)
+        self.report.warnings.append(
+            f"{window}: what is archived can't be compared with what the service gives now, for "
+            "it began or ceased to give ids. It stays as it is and isn't looked at again"
+        )
+
+    def _note_moved(self, window: Window, count: int) -> None:
+        if count:
             self.report.warnings.append(
-                f"{window}: what is archived and what the service gives now can't be told to be "
-                "the same clicks, for the service began or ceased to give ids. What is archived "
-                "stays as it is and isn't looked at again"
+                f"{window}: {count:,} clicks have ids that are archived with another time; they "
+                "are kept as new clicks. Was the time zone changed at the service, or did it lose "
+                "data and begin to count anew?"
             )
 
 
-def identity_changed(known: Known, rows: list[Row]) -> bool:
-    """Whether stored clicks have ids and fetched ones none, or the other way round."""
+def comparable(known: Known, rows: list[Row]) -> bool:
+    """Whether stored and fetched clicks both have ids, or both have none."""
     stored = speaks_of_ids(known)
     fetched = {row[CLICK_ID] is not None for row in rows}
-    return bool(stored and fetched) and stored.isdisjoint(fetched)
+    return not stored or not fetched or stored == fetched

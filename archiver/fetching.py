@@ -1,7 +1,7 @@
 """Windows to slices, several at a time: fetching goes on while the slice before is stored."""
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from archiver.errors import WindowError
@@ -10,15 +10,17 @@ from archiver.sources.base import Source
 
 
 def fetch_slices(
-    source: Source, windows: Iterable[Window], concurrency: int
+    source: Source, waiting: deque[Window], concurrency: int
 ) -> Generator[tuple[Window, Fetched | WindowError]]:
-    """Fetch each window, the earliest first, and give slices as they come in.
+    """Fetch each waiting window, in their order, and give slices as they come in.
 
     A window that the source splits is replaced by its parts; each part is a slice of its own. At
     most `concurrency` slices are under way or waiting to be taken, so memory is bounded. Raises
     AccountError as the source does. However this ends, nothing is under way afterwards.
+
+    Whoever holds `waiting` may change its order between two slices.
     """
-    waiting = deque(windows)
+    ended = False
     under_way: dict[Future[Fetched | Split], Window] = {}
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="fetch")
     try:
@@ -37,8 +39,9 @@ def fetch_slices(
                 waiting.extendleft(reversed(fetched.windows))
             else:
                 yield window, fetched
+        ended = True
     finally:
-        if under_way:
+        if not ended:
             source.close()
         pool.shutdown(cancel_futures=True)
 

@@ -23,6 +23,7 @@ Facts: TypeAlias = tuple[Any, ...]
 Known: TypeAlias = Mapping[str, Facts]  # the stored clicks of a window: key -> latest facts
 
 #: A click's own facts, in this order: where one of them changes, the click has a revision.
+#: Unknown fields are none of them: one that changes by itself would make a revision each run.
 FACT_FIELDS = (
     "link_id",
     "ip",
@@ -31,7 +32,6 @@ FACT_FIELDS = (
     "user_agent",
     "is_unique",
     "conversion",
-    "extra",
 )
 facts_of = itemgetter(*map(CLICK_FIELDS.index, FACT_FIELDS))
 
@@ -80,6 +80,12 @@ def keys_of(rows: Sequence[Row]) -> list[str]:
 def speaks_of_ids(keys: Iterable[str]) -> set[bool]:
     """Whether keys are from the service's ids (True), from hashes (False), both, or none."""
     return {key.startswith(_ID) for key in keys}
+
+
+def moved_ids(known: Known, new: Iterable[Row]) -> set[str]:
+    """The ids of new clicks that are stored with another time."""
+    stored = {key.split(":", 4)[-1] for key in known if key.startswith(_ID)}
+    return stored and stored.intersection(row[CLICK_ID] for row in new)
 
 
 def reconcile(known: Known, rows: Sequence[Row]) -> Reconciled:

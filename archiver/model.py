@@ -61,6 +61,7 @@ class Click(NamedTuple):
 
 CLICK_FIELDS = Click._fields
 CLICKED_AT = CLICK_FIELDS.index("clicked_at")
+CLICKED_AT_SOURCE = CLICK_FIELDS.index("clicked_at_source")
 CLICK_ID = CLICK_FIELDS.index("id")
 Row: TypeAlias = tuple[Any, ...]  # a Click's values, in the order of CLICK_FIELDS
 
@@ -111,7 +112,10 @@ class AccountReport:
     windows: int = 0
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    identity_changed: bool = False  # the service began or ceased to give ids
+    failed: list[Window] = field(default_factory=list)
+    incomparable: list[Window] = field(default_factory=list)  # ids began or ceased within
+    aborted: bool = False  # not all windows were tried
+    unexpected: bool = False  # an error of ours
 
     @property
     def duplicates(self) -> int:

@@ -3,7 +3,8 @@
 A late, a doubled or a missed run does no harm. The clock is passed in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from archiver.model import Window
@@ -12,6 +13,23 @@ from archiver.windows import clip, cut_at_midnights, intersect, merge, subtract
 
 # A day or two after the calendar's beginning, so that it has a local time in every zone.
 _FIRST = datetime(1, 1, 3, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Windows to fetch, each within a UTC day: those missing, and those covered already.
+
+    They are apart from each other: a window that is fetched again stays covered, whatever becomes
+    of it.
+    """
+
+    missing: Sequence[Window]
+    again: Sequence[Window] = ()
+
+    @property
+    def windows(self) -> list[Window]:
+        """All of them, in order."""
+        return sorted([*self.missing, *self.again])
 
 
 def plan_end(now: datetime, settle: timedelta, times: LocalTimes) -> datetime:
@@ -29,28 +47,29 @@ def plan_run(
     wanted: Window | None,
     coverage: Iterable[Window],
     lookback: timedelta,
+    *,
+    looked_back_to: datetime | None = None,
     lookback_from: datetime | None = None,
-) -> list[Window]:
+) -> Plan:
     """Plan what is missing of `wanted`, and again the last `lookback` of what is covered.
 
-    Again only before `wanted`'s end and, where it is given, at or after `lookback_from`.
-    The windows are cut at UTC midnights and ordered by time. Where nothing is wanted, nothing is
-    fetched again either.
+    The lookback begins before coverage's end, or before `looked_back_to`, where an earlier one
+    reached: one that failed, or that a backfill left behind, is made up for. Nothing before
+    `lookback_from` is fetched again. Where nothing is wanted, nothing is fetched again either.
     """
     if wanted is None:
-        return []
+        return Plan([])
     missing = subtract([wanted], coverage := merge(coverage))
     covered = subtract(coverage, beyond(coverage, wanted.end))
     if not covered:
-        return cut_at_midnights(missing)
+        return Plan(cut_at_midnights(missing))
     end = covered[-1].end
-    begin = _back(end, lookback)
+    begin = _back(min(end, looked_back_to or end), lookback) if lookback else end
     if lookback_from is not None:
         begin = max(begin, lookback_from)
     looked_at = clip(begin, end)
     again = intersect(covered, [looked_at]) if looked_at else []
-    # Apart from each other: a window fetched again is covered already, whatever becomes of it.
-    return sorted([*cut_at_midnights(missing), *cut_at_midnights(again)])
+    return Plan(cut_at_midnights(missing), cut_at_midnights(again))
 
 
 def plan_backfill(
@@ -59,18 +78,19 @@ def plan_backfill(
     *,
     again: bool,
     lookback_from: datetime | None = None,
-) -> list[Window]:
+) -> Plan:
     """Plan what isn't covered of the period that was asked for, or all of it with `again`.
 
-    What is covered before `lookback_from` isn't fetched again in any case. The windows are cut at
-    UTC midnights and ordered by time.
+    What is covered before `lookback_from` isn't fetched again in any case.
     """
     if asked is None:
-        return []
-    kept = merge(coverage)
-    if again:
-        kept = subtract(kept, beyond(kept, lookback_from)) if lookback_from else []
-    return cut_at_midnights(subtract([asked], kept))
+        return Plan([])
+    covered = merge(coverage)
+    missing = cut_at_midnights(subtract([asked], covered))
+    if not again:
+        return Plan(missing)
+    comparable = beyond(covered, lookback_from) if lookback_from else covered
+    return Plan(missing, cut_at_midnights(intersect([asked], comparable)))
 
 
 def beyond(coverage: Iterable[Window], end: datetime) -> list[Window]:

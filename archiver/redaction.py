@@ -14,6 +14,7 @@ _AMPERSAND = "&(?:amp;)*"
 _BACKSLASH = r"\\{1,4}"
 _XML_NAMES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _LETTERS = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
+_TOLD_CHARACTERS = 600
 
 
 class Redactor:
@@ -46,6 +47,16 @@ class Redactor:
                 kept += [text[done:start], _MASK]
             done = max(done, end)
         return "".join(kept) + text[done:]
+
+    def told(self, text: str) -> str:
+        """Give the text as it may be told: without the secrets, and then not too long.
+
+        In this order: a secret of which a cut leaves the beginning isn't found any more.
+        """
+        redacted = self.redact(text)
+        if len(redacted) <= _TOLD_CHARACTERS:
+            return redacted
+        return f"{redacted[:_TOLD_CHARACTERS]} …"
 
 
 class RedactingFormatter(logging.Formatter):

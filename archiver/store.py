@@ -32,9 +32,10 @@ class Store(Protocol):
         """The stored clicks of a window, by key, with the latest facts of each."""
         ...
 
-    def commit(self, commit: Commit) -> None:
+    def commit(self, commit: Commit) -> Sequence[str]:
         """Store the clicks, the coverage and the days' counts in one atomic step.
 
-        Durable when it returns; where it raises, nothing of it is covered.
+        Durable when it returns; where it raises, nothing of it is covered. Gives what somebody
+        should know of it, mostly nothing.
         """
         ...

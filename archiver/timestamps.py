@@ -127,12 +127,12 @@ class LocalTimes:
     def _convert(self, text: str) -> str:
         found = _SERVICE_TEXT.fullmatch(text)
         if not found:
-            raise ValueError(f"not a time such as 2026-11-19 08:15:30: {text[:80]!r}")
+            raise ValueError(f"not a time such as 2026-11-19 08:15:30: {text!r}")
         try:
             value = datetime.fromisoformat(found[1] + (found[2] or ""))
             converted = format_utc(_to_instant(value, self.zone))
         except ValueError:
-            raise ValueError(f"not a time on the calendar: {text[:80]!r}") from None
+            raise ValueError(f"not a time on the calendar: {text!r}") from None
         if len(text) == len("YYYY-MM-DD HH:MM:SS"):
             self._remember(value, text, converted)
         return converted

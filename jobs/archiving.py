@@ -1,23 +1,29 @@
 """What `run` and `backfill` share: an archive held, its accounts one after the other, a report."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from archiver.config import Config
 from archiver.config_account import Account
 from archiver.engine import Archiving, Terms
-from archiver.errors import ConfigError, StoreError
+from archiver.errors import ArchiverError, ConfigError, SourceError, StoreError
 from archiver.model import AccountReport, RunReport, Window
+from archiver.plan import Plan, beyond
 from archiver.redaction import Redactor
+from archiver.sources.base import Source
 from archiver.timestamps import format_utc
-from archiver.windows import total_seconds
+from archiver.windows import intersect, subtract, total_seconds
 from jobs.lock import hold
-from jobs.sources import local_times, open_source, refuse_unsupported
+from jobs.sources import local_times, open_source
 from storage.opening import Archive, open_archive
 from storage.settings import IdentitySettings
+
+_SKEW = timedelta(minutes=1)
 
 
 class Observer(Protocol):
@@ -27,8 +33,8 @@ class Observer(Protocol):
         """An account's turn: so many seconds of its time are to be fetched."""
         ...
 
-    def advance(self, seconds: int) -> None:
-        """So many of them are dealt with."""
+    def advance(self, window: Window) -> None:
+        """This one of its windows, or a part of one, is dealt with."""
         ...
 
 
@@ -38,7 +44,7 @@ class Unobserved:
     def begin(self, account: str, seconds: int) -> None:
         pass
 
-    def advance(self, seconds: int) -> None:
+    def advance(self, window: Window) -> None:
         pass
 
 
@@ -53,11 +59,23 @@ class Turn:
 
     account: Account
     archive: Archive
+    source: Source
     now: datetime
-    report_warning: Callable[[str], None]
+    report: AccountReport
+
+    def clock_is_behind(self) -> bool:
+        """Whether the service's clock is well ahead of this machine's, which then is wrong.
+
+        It costs a request: it is asked where the archive knows of a time that hasn't come yet.
+        """
+        try:
+            served_at = self.source.served_at()
+        except SourceError:
+            return True  # nothing is known of any clock, and nothing can be fetched either
+        return served_at is not None and served_at > self.now + _SKEW
 
 
-Plan = Callable[[Turn], Sequence[Window]]
+MakePlan = Callable[[Turn], Plan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +85,7 @@ class Job:
     command: str
     config: Config
     passwords: Mapping[str, str]  # of the accounts that take part, by name
-    plan: Plan
+    plan: MakePlan
     clock: Callable[[], datetime] = system_clock
     observer: Observer = field(default_factory=Unobserved)
 
@@ -86,42 +104,76 @@ class Job:
             return RunReport([AccountReport(a.name, errors=[str(error)]) for a in accounts])
 
     def _turn(self, account: Account, archive: Archive) -> AccountReport:
+        """One account's part; whatever goes wrong in it is in its report, and in the ledger's."""
+        report = AccountReport(account.name)
         try:
             with archive.transaction():
                 number = archive.runs.start(account.name, self.command, self.clock())
-            report = self._archive(account, archive)
-        except StoreError as error:
-            return AccountReport(account.name, errors=[str(error)])
-        self._redact(report)
-        try:
+            with _all_told(report), closing(self._source(account)) as source:
+                self._archive(Turn(account, archive, source, self.clock(), report))
+            self._redact(report)
             with archive.transaction():
-                if report.identity_changed:
-                    archive.settings.stop_lookback(account.name)
                 archive.runs.finish(number, report, self.clock())
+            archive.check_in_place()
         except StoreError as error:
             report.errors.append(str(error))
         return report
 
-    def _archive(self, account: Account, archive: Archive) -> AccountReport:
-        terms = Terms(account.name, local_times(account), account.settle, account.concurrency)
-        with closing(open_source(account, self.passwords[account.name])) as source:
-            archiving = Archiving(
-                terms, source, archive.store, clock=self.clock, progress=self._advance
-            )
-            turn = Turn(account, archive, self.clock(), archiving.report.warnings.append)
-            with archive.transaction():
-                windows = self.plan(turn)
-            self.observer.begin(account.name, sum(total_seconds([w]) for w in windows))
-            return archiving.archive(windows)
+    def _source(self, account: Account) -> Source:
+        return open_source(account, self.passwords[account.name])
 
-    def _advance(self, window: Window) -> None:
-        self.observer.advance(total_seconds([window]))
+    def _archive(self, turn: Turn) -> None:
+        account, archive, report = turn.account, turn.archive, turn.report
+        with archive.transaction():
+            plan = self.plan(turn)
+        self.observer.begin(account.name, sum(total_seconds([w]) for w in plan.windows))
+        terms = Terms(account.name, local_times(account), account.settle, account.concurrency)
+        archiving = Archiving(
+            terms,
+            turn.source,
+            archive.store,
+            report,
+            clock=self.clock,
+            progress=self.observer.advance,
+        )
+        archiving.archive(plan.windows)
+        with archive.transaction():
+            self._keep_lookback(turn, plan)
+
+    def _keep_lookback(self, turn: Turn, plan: Plan) -> None:
+        """Note how far the lookback is done, and where it ends since clicks can't be compared."""
+        name, settings, report = turn.account.name, turn.archive.settings, turn.report
+        covered = turn.archive.ledger.coverage(name)
+        for window in subtract(report.incomparable, covered):
+            report.errors.append(f"{window} isn't archived whole: its clicks can't be compared")
+        if report.incomparable:
+            settings.stop_lookback(name, max(window.end for window in report.incomparable))
+        whole = not report.aborted and not intersect(report.failed, plan.again)
+        if self.command == "run" and whole:
+            settings.hold_looked_back(name)
 
     def _redact(self, report: AccountReport) -> None:
         """No secret leaves in a report, wherever it goes: screen, JSON, ledger."""
         redactor = Redactor(self.passwords.values())
-        report.errors[:] = map(redactor.redact, report.errors)
-        report.warnings[:] = map(redactor.redact, report.warnings)
+        report.errors[:] = map(redactor.told, report.errors)
+        report.warnings[:] = map(redactor.told, report.warnings)
+
+
+@contextmanager
+def _all_told(report: AccountReport) -> Iterator[None]:
+    """Put what goes wrong within into the report: it must not keep others from their turn."""
+    try:
+        yield
+    except ArchiverError as error:
+        report.aborted = True
+        report.errors.append(str(error))
+    except Exception as error:  # noqa: BLE001 - a defect of ours, told with its place
+        report.aborted = report.unexpected = True
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        report.errors.append(
+            f"unexpected {type(error).__name__} in {Path(place.filename).name}:{place.lineno}: "
+            f"{error}. This is a defect of link-archiver: please report it"
+        )
 
 
 def chosen_accounts(config: Config, names: Sequence[str]) -> list[Account]:
@@ -141,29 +193,31 @@ def chosen_accounts(config: Config, names: Sequence[str]) -> list[Account]:
 
 def cut_back(turn: Turn, end: datetime) -> None:
     """Take back what is covered after `end`, the work of a clock that was wrong."""
-    late = turn.archive.ledger.cut_coverage(turn.account.name, end)
-    if total_seconds(late) > _CUT_UNNOTICED_SECONDS:
-        turn.report_warning(
-            f"{late[0]} to {format_utc(late[-1].end)} was marked as archived, though it hasn't "
-            "passed or settled yet: this machine's clock was wrong, or settle was shorter. It is "
-            "fetched again when its time comes"
+    ledger, name = turn.archive.ledger, turn.account.name
+    late = beyond(ledger.coverage(name), end)
+    if not late or turn.clock_is_behind():
+        return
+    ledger.cut_coverage(name, end)
+    if late[-1].end > end + _SKEW:
+        turn.report.warnings.append(
+            f"{format_utc(late[0].start)} to {format_utc(late[-1].end)} was marked as archived, "
+            "though it hasn't passed or settled yet: this machine's clock was wrong, or settle "
+            "was shorter. It is fetched again when its time comes"
         )
 
 
-_CUT_UNNOTICED_SECONDS = 60
+def identity_settings(account: Account) -> IdentitySettings:
+    """What of an account's configuration shapes the identity of its clicks."""
+    return IdentitySettings(account.service, account.timezone.key, account.fields, account.ip)
 
 
 def _hold_settings(archive: Archive, accounts: Sequence[Account]) -> None:
     problems: list[str] = []
     with archive.transaction():
         for account in accounts:
-            settings = IdentitySettings(
-                account.service, account.timezone.key, account.fields, account.ip
-            )
             try:
-                archive.settings.hold_account(account.name, settings)
+                archive.settings.hold_account(account.name, identity_settings(account))
             except ConfigError as error:
                 problems.extend(error.problems)
         if problems:
             raise ConfigError(*problems)
-        refuse_unsupported(accounts)

@@ -1,12 +1,9 @@
 """`run`: archive all that is due, once. Coverage says what is due, never the schedule."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import overload
 
 from archiver.config_account import Account
-from archiver.model import Window
-from archiver.plan import plan_end, plan_run
+from archiver.plan import Plan, plan_end, plan_run
 from archiver.windows import clip
 from jobs.archiving import Turn, cut_back
 from jobs.sources import local_times
@@ -15,10 +12,6 @@ from jobs.sources import local_times
 FIRST_RUN_REACHES_BACK = timedelta(hours=24)
 
 
-@overload
-def wanted_start(account: Account, first_run_at: datetime) -> datetime: ...
-@overload
-def wanted_start(account: Account, first_run_at: datetime | None) -> datetime | None: ...
 def wanted_start(account: Account, first_run_at: datetime | None) -> datetime | None:
     """From when on an account's clicks are wanted; None before its first run, without `since`."""
     if account.since is not None or first_run_at is None:
@@ -26,15 +19,30 @@ def wanted_start(account: Account, first_run_at: datetime | None) -> datetime | 
     return first_run_at - FIRST_RUN_REACHES_BACK
 
 
-def plan(turn: Turn) -> Sequence[Window]:
+def plan(turn: Turn) -> Plan:
     """What is missing of all that is wanted so far, and the lookback for late clicks."""
     account, archive = turn.account, turn.archive
     end = plan_end(turn.now, account.settle, local_times(account))
     cut_back(turn, end)
-    first_run_at = archive.settings.hold_first_run(account.name, turn.now)
+    start = wanted_start(account, _first_run_at(turn))
     return plan_run(
-        clip(wanted_start(account, first_run_at), end),
+        clip(start, end) if start else None,
         archive.ledger.coverage(account.name),
         account.lookback,
-        archive.settings.lookback_from(account.name),
+        looked_back_to=archive.settings.looked_back_to(account.name),
+        lookback_from=archive.settings.lookback_from(account.name),
     )
+
+
+def _first_run_at(turn: Turn) -> datetime:
+    """The instant of the account's first run: kept by the ledger, now where this is the first.
+
+    Where it lies in the future, that run was made by a clock that was wrong, and what it would
+    leave out is wanted.
+    """
+    settings, name = turn.archive.settings, turn.account.name
+    first = settings.first_run_at(name)
+    if first is None or (first > turn.now and not turn.clock_is_behind()):
+        settings.hold_first_run(name, turn.now)
+        return turn.now
+    return first

@@ -22,7 +22,9 @@ class EndedBySignal(BaseException):
 @contextmanager
 def signals_as_exceptions() -> Iterator[None]:
     """Raise EndedBySignal in the main thread at TERM, INT and HUP; a second signal just ends."""
-    before = {number: signal.signal(number, _raise) for number in _SIGNALS}
+    # What is ignored stays so: `nohup`, and what a shell puts into the background.
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _raise) for number in heeded}
     try:
         yield
     finally:

@@ -1,7 +1,5 @@
 """From an account's configuration to its source: here the concrete ones are chosen."""
 
-from collections.abc import Iterable
-
 from archiver.config_account import Account
 from archiver.errors import ConfigError
 from archiver.sources.base import Paging
@@ -11,13 +9,21 @@ from archiver.sources.paging import OffsetPaging
 from archiver.sources.transport import Transport
 from archiver.timestamps import LocalTimes
 
+#: What an account's slices under way may hold in memory together: some 0.7 kB each.
+RECORDS_IN_FLIGHT = 40_000
+
 
 def open_source(account: Account, password: str) -> LinktrackSource:
     """The source of an account's clicks. Nothing is sent yet.
 
     Raises ConfigError where this version has none for it.
     """
-    refuse_unsupported([account])
+    if account.service != "linktrack":
+        raise ConfigError(
+            f"this version archives no {account.service} accounts; take the account out"
+        )
+    if account.ip != "keep":
+        raise ConfigError('ip: this version knows "keep" only; set it to that')
     return LinktrackSource(
         account=account.name,
         base_url=account.base_url,
@@ -37,20 +43,6 @@ def open_source(account: Account, password: str) -> LinktrackSource:
     )
 
 
-def refuse_unsupported(accounts: Iterable[Account]) -> None:
-    """Raise ConfigError, with all of them, for accounts that this version can't archive."""
-    problems: list[str] = []
-    for account in accounts:
-        if account.service != "linktrack":
-            problems.append(
-                f"account {account.name}: this version archives no {account.service} accounts"
-            )
-        if account.ip != "keep":
-            problems.append(f'account {account.name}: ip: this version knows "keep" only')
-    if problems:
-        raise ConfigError(*problems)
-
-
 def local_times(account: Account) -> LocalTimes:
     """The account's clock at its service."""
     return LocalTimes(account.timezone.key)
@@ -59,4 +51,4 @@ def local_times(account: Account) -> LocalTimes:
 def _paging(account: Account) -> Paging:
     if account.pagination == "bisect":
         return BisectPaging(account.page_size)
-    return OffsetPaging()
+    return OffsetPaging(max(account.page_size, RECORDS_IN_FLIGHT // account.concurrency))

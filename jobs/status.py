@@ -25,10 +25,8 @@ def archive_status(config: Config, now: datetime) -> Status:
     with open_reader(directory) as reader:
         at_work = holder(directory)
         accounts = [_account_status(account, reader, now, at_work) for account in config.accounts]
-    return {
-        "archive": {"directory": str(directory), "store": config.archive.store},
-        "accounts": accounts,
-    }
+        store = (reader and reader.settings.store()) or config.archive.store
+    return {"archive": {"directory": str(directory), "store": store}, "accounts": accounts}
 
 
 def _account_status(

@@ -5,6 +5,7 @@ disk that was full): it is moved to a `.torn` file beside it before anything is 
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from archiver.errors import CorruptArchiveError
@@ -32,13 +33,17 @@ def append(path: Path, data: bytes, committed_bytes: int) -> int:
     return committed_bytes + len(data)
 
 
-def read_committed(path: Path, committed_bytes: int) -> bytes:
-    """The committed part of a file. Raises CorruptArchiveError where the file is shorter."""
+def committed_lines(path: Path, committed_bytes: int) -> Iterator[bytes]:
+    """The lines of a file's committed part. Raises CorruptArchiveError where it is shorter."""
     check_length(path, committed_bytes)
     if committed_bytes == 0:
-        return b""
+        return
     with path.open("rb") as file:
-        return file.read(committed_bytes)
+        for line in file:
+            committed_bytes -= len(line)
+            yield line
+            if committed_bytes <= 0:
+                return
 
 
 def check_length(path: Path, committed_bytes: int) -> int:
@@ -51,6 +56,11 @@ def check_length(path: Path, committed_bytes: int) -> int:
             "copy, and run again"
         )
     return length
+
+
+def torn_bytes(path: Path, committed_bytes: int) -> int:
+    """How much lies beyond what was committed. Raises CorruptArchiveError as `append` does."""
+    return check_length(path, committed_bytes) - committed_bytes
 
 
 def _cut_torn_end(path: Path, committed_bytes: int) -> None:

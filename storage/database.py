@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from archiver.errors import StoreError
+from archiver.errors import CorruptArchiveError, StoreError
 from storage import schema
 
 FILE_NAME = "archive.db"
@@ -26,7 +26,6 @@ def open_database(directory: Path) -> sqlite3.Connection:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
             schema.ledger.apply(Database(connection))
         except BaseException:
             connection.close()
@@ -91,6 +90,11 @@ def store_errors(
     try:
         yield
     except errors as error:
+        if type(error) is sqlite3.DatabaseError:
+            raise CorruptArchiveError(
+                f"can't {operation} {path}: {error}. It was damaged, or is something else; put it "
+                "back from a copy"
+            ) from error
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise StoreError(
             f"can't {operation} {path}: {reason}. Check the disk's space, the file's permissions "

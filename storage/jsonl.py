@@ -11,7 +11,7 @@ from archiver.lines import line_of, row_of, time_of
 from archiver.model import CLICKED_AT, Row, Window
 from archiver.store import Commit
 from archiver.timestamps import format_utc
-from storage.appending import append, read_committed
+from storage.appending import append, committed_lines, torn_bytes
 from storage.database import store_errors, transaction
 from storage.ledger import Ledger
 
@@ -34,18 +34,24 @@ class JsonlStore:
             known = dict(zip(keys_of(rows), map(facts_of, rows), strict=True))
             return known | self._ledger.revisions(account, window)
 
-    def commit(self, commit: Commit) -> None:
+    def commit(self, commit: Commit) -> Sequence[str]:
         """Append and sync the clicks first; the ledger's transaction then makes them count."""
+        notices: list[str] = []
         with store_errors("append to", self._directory):
             lengths = {}
             for path, rows in _by_path(commit.account, commit.clicks).items():
-                data = b"".join(map(line_of, rows))
-                lengths[path] = append(
-                    self._directory / path, data, self._ledger.committed_bytes(path)
-                )
+                file, committed = self._directory / path, self._ledger.committed_bytes(path)
+                torn = torn_bytes(file, committed)
+                if torn:
+                    notices.append(
+                        f"{file}: {torn:,} bytes that were never committed are now in a .torn "
+                        "file beside it; what they held is fetched again"
+                    )
+                lengths[path] = append(file, b"".join(map(line_of, rows)), committed)
             with transaction(self._ledger.connection):
                 self._ledger.record(commit)
                 self._ledger.record_lengths(lengths)
+        return notices
 
 
 def read_days(
@@ -58,9 +64,8 @@ def read_days(
     start, end = format_utc(window.start), format_utc(window.end)
     for day in ledger.days_with_clicks(account, start, format_utc(window.end - _ONE_SECOND)):
         path = directory / path_of(account, day)
-        data = read_committed(path, ledger.committed_bytes(path_of(account, day)))
+        lines = committed_lines(path, ledger.committed_bytes(path_of(account, day)))
         try:
-            lines = data.split(b"\n")[:-1]
             yield [row_of(line) for line in lines if start <= time_of(line) < end]
         except (ValueError, KeyError, TypeError):
             raise CorruptArchiveError(

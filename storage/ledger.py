@@ -15,7 +15,14 @@ from storage.schema import quoted
 
 _LINK_FIELDS = ("link_id", "link", "destination", "title", "group")
 _link_of = itemgetter(*map(CLICK_FIELDS.index, _LINK_FIELDS))
-_REVISION_COLUMNS = ("account", "clicked_at", "key", "seen_at", *map(quoted, FACT_FIELDS))
+_REVISION_COLUMNS = (
+    "account",
+    "clicked_at",
+    "key",
+    "number",
+    "seen_at",
+    *map(quoted, FACT_FIELDS),
+)
 
 
 class Ledger:
@@ -51,7 +58,7 @@ class Ledger:
         """The latest facts of each click of the window that came back changed, by key."""
         rows = self.connection.execute(
             f"SELECT key, {', '.join(map(quoted, FACT_FIELDS))} FROM click_revisions "
-            "WHERE account = ? AND clicked_at >= ? AND clicked_at < ? ORDER BY seen_at",
+            "WHERE account = ? AND clicked_at >= ? AND clicked_at < ? ORDER BY number",
             (account, format_utc(window.start), format_utc(window.end)),
         )
         return {key: tuple(facts) for key, *facts in rows}
@@ -126,12 +133,17 @@ class Ledger:
         )
 
     def _record_revisions(self, commit: Commit) -> None:
+        """Keep what changed beside the click, numbered: a clock may go back."""
         seen_at = format_utc(commit.seen_at)
-        self.connection.executemany(
-            f"INSERT OR REPLACE INTO click_revisions ({', '.join(_REVISION_COLUMNS)}) "
-            f"VALUES ({', '.join('?' * len(_REVISION_COLUMNS))})",
-            [
-                (commit.account, row[CLICKED_AT], key, seen_at, *facts_of(row))
-                for key, row in commit.revised.items()
-            ],
-        )
+        for key, row in commit.revised.items():
+            click = (commit.account, row[CLICKED_AT], key)
+            (number,) = self.connection.execute(
+                "SELECT coalesce(max(number), 0) + 1 FROM click_revisions "
+                "WHERE (account, clicked_at, key) = (?, ?, ?)",
+                click,
+            ).fetchone()
+            self.connection.execute(
+                f"INSERT INTO click_revisions ({', '.join(_REVISION_COLUMNS)}) "
+                f"VALUES ({', '.join('?' * len(_REVISION_COLUMNS))})",
+                (*click, number, seen_at, *facts_of(row)),
+            )

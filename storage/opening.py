@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from archiver.errors import CorruptArchiveError, StoreError
 from archiver.store import Store
 from storage.database import FILE_NAME, add_clicks, open_database, store_errors, transaction
 from storage.jsonl import JsonlStore
@@ -22,10 +23,19 @@ class Archive:
 
     connection: sqlite3.Connection
     path: Path
+    inode: int
     store: Store
     ledger: Ledger
     settings: Settings
     runs: Runs
+
+    def check_in_place(self) -> None:
+        """Raise StoreError where the database isn't the one that was opened any more."""
+        if not self.path.exists() or self.path.stat().st_ino != self.inode:
+            raise StoreError(
+                f"{self.path} was moved or deleted while this run wrote to it: what it wrote may "
+                "be lost. Put the archive back, and run again"
+            )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -40,6 +50,7 @@ def open_archive(directory: Path, kind: Literal["sqlite", "jsonl"]) -> Iterator[
 
     Raises ConfigError where the archive's store is another, StoreError where it can't be opened.
     """
+    _refuse_lost_ledger(directory)
     connection = open_database(directory)
     try:
         path = directory / FILE_NAME
@@ -50,6 +61,18 @@ def open_archive(directory: Path, kind: Literal["sqlite", "jsonl"]) -> Iterator[
             add_clicks(connection, directory)
         ledger = Ledger(connection)
         store = SqliteStore(ledger, path) if kind == "sqlite" else JsonlStore(ledger, directory)
-        yield Archive(connection, path, store, ledger, settings, Runs(connection))
+        yield Archive(
+            connection, path, path.stat().st_ino, store, ledger, settings, Runs(connection)
+        )
     finally:
         connection.close()
+
+
+def _refuse_lost_ledger(directory: Path) -> None:
+    """Day files without the ledger that says what of them counts are no new archive's."""
+    file = next(directory.glob("clicks/*/*/*.jsonl"), None)
+    if file is not None and not (directory / FILE_NAME).exists():
+        raise CorruptArchiveError(
+            f"{directory} has day files, such as {file.name}, but no {FILE_NAME}. Put "
+            f"{FILE_NAME} back from a copy; or move the folder clicks away, to begin anew"
+        )

@@ -39,6 +39,7 @@ def create_ledger(db: Database) -> None:
             fields TEXT NOT NULL, -- JSON: other names of a click's fields
             ip TEXT NOT NULL,
             first_run_at TEXT, -- what is wanted begins a day before, unless the account says since
+            looked_back_to TEXT, -- coverage's end at the last run whose lookback was whole
             lookback_from TEXT -- nothing before is looked back at
         ) WITHOUT ROWID
         """
@@ -106,9 +107,10 @@ def create_ledger(db: Database) -> None:
             account TEXT NOT NULL,
             clicked_at TEXT NOT NULL,
             key TEXT NOT NULL,
+            number INTEGER NOT NULL, -- of the click's revision; the last one counts
             seen_at TEXT NOT NULL,
             {_columns(FACT_FIELDS, frozenset())},
-            PRIMARY KEY (account, clicked_at, key, seen_at)
+            PRIMARY KEY (account, clicked_at, key, number)
         ) WITHOUT ROWID
         """
     )

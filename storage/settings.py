@@ -32,25 +32,38 @@ class Settings:
         self._connection = connection
         self._directory = directory
 
+    def store(self) -> str | None:
+        """The archive's store; None where it has none yet."""
+        row = self._connection.execute("SELECT store FROM archive").fetchone()
+        return str(row[0]) if row else None
+
     def hold_store(self, store: str) -> None:
-        """Remember the archive's store; raise ConfigError where it was another."""
-        stored = self._connection.execute("SELECT store FROM archive").fetchone()
-        if stored is None:
-            self._connection.execute("INSERT INTO archive VALUES (?)", (store,))
-        elif stored[0] != store:
+        """Remember the archive's store; raise ConfigError where it was another.
+
+        As long as nothing is archived, it may still change.
+        """
+        stored = self.store()
+        if stored == store:
+            return
+        if stored and self._connection.execute("SELECT 1 FROM coverage LIMIT 1").fetchone():
             raise ConfigError(
-                f"archive.store: the archive in {self._directory} was begun as {stored[0]!r} and "
-                f"is now {store!r}. Set it back to {stored[0]!r}, or choose another "
+                f"archive.store: the archive in {self._directory} was begun as {stored!r} and "
+                f"is now {store!r}. Set it back to {stored!r}, or choose another "
                 "archive.directory for a new archive"
             )
+        self._connection.execute("DELETE FROM archive")
+        self._connection.execute("INSERT INTO archive VALUES (?)", (store,))
 
     def hold_account(self, name: str, settings: IdentitySettings) -> None:
         """Remember what shapes an account's identities; raise ConfigError where that changed.
 
         A changed `ip` is allowed: what is archived is just not looked back at.
         """
+        problems = self.changes(name, settings)
+        if problems:
+            raise ConfigError(*problems)
         stored = self._connection.execute(
-            "SELECT service, timezone, fields, ip FROM accounts WHERE name = ?", (name,)
+            "SELECT ip FROM accounts WHERE name = ?", (name,)
         ).fetchone()
         if stored is None:
             self._connection.execute(
@@ -58,33 +71,46 @@ class Settings:
                 "VALUES (?, ?, ?, ?, ?)",
                 (name, settings.service, settings.timezone, _json(settings.fields), settings.ip),
             )
-            return
-        service, timezone, fields, ip = stored
-        before = {"service": service, "timezone": timezone, "fields": fields}
-        after = {
-            "service": settings.service,
-            "timezone": settings.timezone,
-            "fields": _json(settings.fields),
-        }
-        problems = [
-            f"account {name}: {key} was {before[key]} when its archive in {self._directory} was "
-            f"begun and is now {after[key]}: known clicks would be stored a second time. Set it "
-            f"back to {before[key]}, or give the account a new name"
-            for key in before
-            if before[key] != after[key]
-        ]
-        if problems:
-            raise ConfigError(*problems)
-        if ip != settings.ip:
+        elif stored[0] != settings.ip:
             self._connection.execute(
-                "UPDATE accounts SET ip = ? WHERE name = ?", (settings.ip, name)
+                'UPDATE accounts SET ip = ?, lookback_from = (SELECT max("end") FROM coverage '
+                "WHERE account = name) WHERE name = ?",
+                (settings.ip, name),
             )
-            self.stop_lookback(name)
 
-    def stop_lookback(self, name: str) -> None:
-        """From now on, what is covered so far isn't looked back at."""
+    def changes(self, name: str, settings: IdentitySettings) -> list[str]:
+        """What of an account's settings isn't as it was when its archive was begun."""
+        stored = self._connection.execute(
+            "SELECT service, timezone, fields FROM accounts WHERE name = ?", (name,)
+        ).fetchone()
+        if stored is None:
+            return []
+        now = (settings.service, settings.timezone, _json(settings.fields))
+        names = ("service", "timezone", "fields")
+        return [
+            f"account {name}: {key} was {before} when its archive in {self._directory} was "
+            f"begun and is now {after}: known clicks would be stored a second time. Set it "
+            f"back to {before}, or give the account a new name"
+            for key, before, after in zip(names, stored, now, strict=True)
+            if before != after
+        ]
+
+    def stop_lookback(self, name: str, end: datetime) -> None:
+        """From now on, nothing before `end` is looked back at."""
         self._connection.execute(
-            'UPDATE accounts SET lookback_from = (SELECT max("end") FROM coverage '
+            "UPDATE accounts SET lookback_from = max(coalesce(lookback_from, ''), ?) "
+            "WHERE name = ?",
+            (format_utc(end), name),
+        )
+
+    def looked_back_to(self, name: str) -> datetime | None:
+        """Coverage's end at the last run whose lookback was whole."""
+        return self._instant("looked_back_to", name)
+
+    def hold_looked_back(self, name: str) -> None:
+        """The lookback before coverage's end is done; the next one begins before there."""
+        self._connection.execute(
+            'UPDATE accounts SET looked_back_to = (SELECT max("end") FROM coverage '
             "WHERE account = name) WHERE name = ?",
             (name,),
         )
@@ -95,19 +121,11 @@ class Settings:
     def first_run_at(self, name: str) -> datetime | None:
         return self._instant("first_run_at", name)
 
-    def hold_first_run(self, name: str, now: datetime) -> datetime:
-        """The instant of the account's first run; `now` is, where there was none.
-
-        Or where it lies in the future: the first run was made by a clock that was wrong, and
-        what it would leave out is wanted.
-        """
-        first = format_utc(now)
+    def hold_first_run(self, name: str, now: datetime) -> None:
+        """Keep `now` as the instant of the account's first run."""
         self._connection.execute(
-            "UPDATE accounts SET first_run_at = ? WHERE name = ? "
-            "AND (first_run_at IS NULL OR first_run_at > ?)",
-            (first, name, first),
+            "UPDATE accounts SET first_run_at = ? WHERE name = ?", (format_utc(now), name)
         )
-        return self.first_run_at(name) or now
 
     def _instant(self, column: str, name: str) -> datetime | None:
         row = self._connection.execute(

@@ -1,7 +1,7 @@
 """The SQLite store: clicks, coverage and counts in one transaction of one file."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from archiver.identity import FACT_FIELDS, Known
@@ -42,13 +42,14 @@ class SqliteStore:
                 known.update(self._ledger.revisions(account, window))
             return known
 
-    def commit(self, commit: Commit) -> None:
+    def commit(self, commit: Commit) -> Sequence[str]:
         with store_errors("write to", self._path), transaction(self._connection):
             rows = ((*row, key) for row, key in zip(commit.clicks, commit.keys, strict=True))
             stored = self._connection.executemany(_INSERT, rows).rowcount
             if commit.clicks and stored != len(commit.clicks):
                 raise sqlite3.IntegrityError("a click of the slice is stored already")
             self._ledger.record(commit)
+        return ()
 
 
 def read_clicks(connection: sqlite3.Connection, account: str, window: Window) -> Iterator[Row]:

@@ -18,6 +18,13 @@ class Source(Protocol):
         """
         ...
 
+    def served_at(self) -> datetime | None:
+        """The service's clock now, by a small request; None where it doesn't tell.
+
+        Raises SourceError where there is no answer.
+        """
+        ...
+
     def close(self) -> None:
         """Give up whatever is under way; fetches that wait for an answer raise at once."""
         ...

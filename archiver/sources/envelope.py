@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from archiver.errors import WindowError
 
-_NO_ERROR = (None, "", "0", False)
+_NO_ERROR = frozenset({"", "0", "00", "0.0", "false", "none", "null"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Envelope:
 def parse_envelope(body: bytes, form: Literal["xml", "json"], list_name: str) -> Envelope:
     """Read an answer whose records stand under `list_name`."""
     stated, records = (_parse_xml if form == "xml" else _parse_json)(body, list_name)
-    error = stated.get("error") not in _NO_ERROR
+    error = str(stated.get("error") or "").strip().lower() not in _NO_ERROR
     if records is None and not error:
         raise WindowError(f"the service's answer has no {list_name}")
     return Envelope(
@@ -55,11 +55,11 @@ def _count(stated: Mapping[str, Any], name: str) -> int | None:
 
 
 def _not_whole(body: bytes, form: str, reason: object) -> WindowError:
-    beginning = body[:60].decode("utf-8", "replace")
+    # Long enough that nothing is cut which is to be redacted; the report cuts it after that.
+    beginning = body[:10_000].decode("utf-8", "replace")
     return WindowError(
-        f"the service's answer isn't a whole {form} document ({reason}); it begins with "
-        f"{beginning!r}. If the service answers so each time, check the account's base_url and "
-        "format"
+        f"the service's answer isn't a whole {form} document ({reason}). If it answers so each "
+        f"time, check the account's base_url and format; it begins with {beginning!r}"
     )
 
 

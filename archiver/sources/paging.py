@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 from math import ceil
 
 from archiver.errors import UnstableError, WindowError
@@ -98,10 +99,18 @@ class _Reading:
 
     @property
     def needs_confirmation(self) -> bool:
-        """Without a total and without ids, only a second reading shows that nothing shifted."""
-        pages_with_rows = sum(1 for page in self.pages if page.rows)
-        has_ids = all(row[CLICK_ID] is not None for row in self.rows)
-        return self.total is None and pages_with_rows > 1 and not has_ids
+        """Without ids, only a second reading may show that the pages fit together.
+
+        Even with a total, where a page ends and the next begins within one second: a sort
+        without a tie-break repeats one click there and skips another.
+        """
+        read = [page.rows for page in self.pages if page.rows]
+        if len(read) < 2 or all(row[CLICK_ID] is not None for row in self.rows):
+            return False
+        borders = ((before[-1], after[0]) for before, after in pairwise(read))
+        return self.total is None or any(
+            last[CLICKED_AT] == first[CLICKED_AT] for last, first in borders
+        )
 
     def add(self, page: Page) -> None:
         self._refuse_repetition(page)

@@ -122,9 +122,8 @@ class RecordReader:
 
     def _not_understood(self, number: int, field: str, reason: str) -> WindowError:
         return WindowError(
-            f"record {number + 1} of a page can't be understood: {self._names[field]}: {reason}. "
-            "If the service names or writes its fields differently, set [accounts.fields] or the "
-            "account's timezone"
+            f"record {number + 1} of a page can't be understood. If the service names its fields "
+            f"differently, set [accounts.fields]; {self._names[field]}: {reason}"
         )
 
 

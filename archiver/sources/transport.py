@@ -27,8 +27,8 @@ _CHUNK_BYTES = 256 * 1024
 _CONNECT_SECONDS = 10.0
 _TRIES = 3
 _BACKOFF_SECONDS = 0.5
-_MAX_WAIT_SECONDS = 30.0
-_RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
+_MAX_WAIT_SECONDS = 90.0
+_RETRY_STATUSES = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +74,29 @@ class Transport:
         Server errors, dropped connections and 429 are tried again. Raises AccountError where
         no request can succeed, UnavailableError where this one didn't.
         """
-        for number in range(1, _TRIES + 1):
+        for number in range(1, _TRIES):
             try:
                 return self._try(url, parameters)
             except _TryAgainError as failure:
-                reason = f"{_origin(url)}: {failure}"
-                if not failure.reached and number == _TRIES:
-                    raise AccountError(
-                        f"{reason}. Check the network and the account's base_url"
-                    ) from None
-                if number == _TRIES:
-                    raise UnavailableError(
-                        f"{reason} ({_TRIES} tries). It is fetched at the next run"
-                    ) from None
-                if failure.wait_seconds > _MAX_WAIT_SECONDS:
-                    raise AccountError(
-                        f"{reason}. The service asks to wait {failure.wait_seconds:.0f} seconds: "
-                        "run again later, or lower the account's requests_per_second"
-                    ) from None
-                backoff = _BACKOFF_SECONDS * 2 ** (number - 1) * random.uniform(0.8, 1.2)  # noqa: S311
-                self._stopped.wait(max(backoff, failure.wait_seconds))
-        raise AssertionError("unreachable")
+                self._wait_for_next_try(number, url, failure)
+        try:
+            return self._try(url, parameters)
+        except _TryAgainError as failure:
+            reason = f"{_origin(url)}: {failure}"
+            if failure.reached:
+                raise UnavailableError(
+                    f"{reason} ({_TRIES} tries). It is fetched at the next run"
+                ) from None
+            raise AccountError(f"{reason}. Check the network and the account's base_url") from None
+
+    def _wait_for_next_try(self, number: int, url: str, failure: _TryAgainError) -> None:
+        if failure.wait_seconds > _MAX_WAIT_SECONDS:
+            raise AccountError(
+                f"{_origin(url)}: {failure}. The service asks to wait {failure.wait_seconds:.0f} "
+                "seconds: run again later, or lower the account's requests_per_second"
+            ) from None
+        self._pace.hold(failure.wait_seconds)
+        self._stopped.wait(_BACKOFF_SECONDS * 2 ** (number - 1) * random.uniform(0.8, 1.2))  # noqa: S311
 
     def close(self) -> None:
         """End what is under way: whoever waits for an answer gets an AccountError."""
@@ -142,7 +144,7 @@ class Transport:
                     f"{_origin(url)}: the service redirects to another address, and credentials "
                     "aren't sent along. Set the account's base_url to the right address"
                 )
-            if response.status_code in _RETRY_STATUSES:
+            if response.status_code >= 500 or response.status_code in _RETRY_STATUSES:
                 raise _TryAgainError(
                     f"HTTP {response.status_code} {response.reason}",
                     wait_seconds=_retry_after(response.headers.get("Retry-After")),
@@ -174,6 +176,11 @@ class _Pace:
         self._interval = 1 / requests_per_second if requests_per_second else 0.0
         self._next = 0.0
         self._lock = threading.Lock()
+
+    def hold(self, seconds: float) -> None:
+        """Let no request go for so long: the service asked for it."""
+        with self._lock:
+            self._next = max(self._next, time.monotonic() + seconds)
 
     def wait(self, stopped: threading.Event) -> None:
         with self._lock:

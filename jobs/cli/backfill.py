@@ -7,8 +7,8 @@ from jobs.cli.options import accounts_option, json_option
 
 
 @click.command()
-@click.option("--from", "start", required=True, metavar="T", help="Beginning, in.")
-@click.option("--to", "end", required=True, metavar="T", help="End, out.")
+@click.option("--from", "start", required=True, metavar="T", help="The period's beginning, in.")
+@click.option("--to", "end", metavar="T", help="Its end, which is out; without it, now.")
 @accounts_option
 @click.option("--again", is_flag=True, help="Fetch what is covered as well.")
 @json_option
@@ -16,7 +16,7 @@ from jobs.cli.options import accounts_option, json_option
 def command(
     context: Context,
     start: str,
-    end: str,
+    end: str | None,
     accounts: tuple[str, ...],
     *,
     again: bool,
@@ -29,10 +29,10 @@ def command(
 
     \b
     Example:
-      link-archiver backfill --from 2026-01-01 --to 2026-02-01
+      link-archiver backfill --from 2026-01-01
       link-archiver backfill --from 2026-11-18T22:00:00Z --to 2026-11-19 --account acme --again
     """  # noqa: D301 - click's mark is the character
-    from jobs.archiving import Job, chosen_accounts
+    from jobs.archiving import Job, chosen_accounts, system_clock
     from jobs.backfill import Backfill
     from jobs.cli.progress import observer
     from jobs.cli.reporting import tell
@@ -41,7 +41,9 @@ def command(
     chosen = chosen_accounts(config, accounts)
     backfill = Backfill(start, end, again=again)
     for account in chosen:
-        backfill.period(account)  # a period that isn't one is said before anything is fetched
+        backfill.period(
+            account, system_clock()
+        )  # a period that isn't one is said before anything is fetched
     passwords = context.passwords(chosen)
     with observer(context) as watching:
         report = Job("backfill", config, passwords, backfill.plan, observer=watching).execute()

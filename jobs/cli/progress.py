@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
+from archiver.model import Window
+from archiver.windows import total_seconds
 from jobs.archiving import Observer, Unobserved
 from jobs.cli.context import Context
 
@@ -15,6 +19,9 @@ if TYPE_CHECKING:
 @contextmanager
 def observer(context: Context) -> Iterator[Observer]:
     """Who watches a run: a bar where somebody can see it."""
+    if context.verbose:
+        yield _Lines()
+        return
     if context.quiet or not sys.stderr.isatty():
         yield Unobserved()
         return
@@ -42,6 +49,16 @@ class _Bars:
         days = f"{seconds / 86400:.1f} days"
         self._task = self._progress.add_task(account, total=seconds, days=days)
 
-    def advance(self, seconds: int) -> None:
+    def advance(self, window: Window) -> None:
         if self._task is not None:
-            self._progress.advance(self._task, seconds)
+            self._progress.advance(self._task, total_seconds([window]))
+
+
+class _Lines:
+    """A line for each window, for whoever asked for more words."""
+
+    def begin(self, account: str, seconds: int) -> None:
+        click.echo(f"{account}: {seconds / 86400:.1f} days to fetch", err=True)
+
+    def advance(self, window: Window) -> None:
+        click.echo(f"  {window}", err=True)

@@ -6,7 +6,7 @@ from archiver.model import AccountReport, RunReport
 from jobs.cli.context import Context
 from jobs.cli.output import show
 
-_INCOMPLETE = 3
+_UNEXPECTED, _INCOMPLETE = 1, 3
 
 
 def tell(report: RunReport, context: Context, *, as_json: bool) -> int:
@@ -22,6 +22,8 @@ def tell(report: RunReport, context: Context, *, as_json: bool) -> int:
     else:
         for account in report.accounts:
             context.note(_line(account))
+    if any(account.unexpected for account in report.accounts):
+        return _UNEXPECTED
     return 0 if report.outcome == "complete" else _INCOMPLETE
 
 

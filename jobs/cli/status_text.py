@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 _SHOWN_GAPS = 10
@@ -26,6 +27,7 @@ def _account(account: Mapping[str, Any]) -> Iterator[str]:
         yield "  clicks    none archived"
     yield from _windows("covered", account["covered"])
     yield from _windows("gaps", account["gaps"])
+    yield from _unasked(account["covered"], account["gaps"])
     if account["behind_seconds"] is not None:
         yield f"  behind    {timedelta(seconds=account['behind_seconds'])}"
     yield f"  last run  {_run(account['last_run'])}"
@@ -40,6 +42,19 @@ def _windows(title: str, windows: Sequence[Mapping[str, str]]) -> Iterator[str]:
         yield f"  {'' if number else title:<8}  {window['start']} to {window['end']}"
     if len(windows) > _SHOWN_GAPS:
         yield f"            and {len(windows) - _SHOWN_GAPS:,} more: see status --json"
+
+
+def _unasked(
+    covered: Sequence[Mapping[str, str]], gaps: Sequence[Mapping[str, str]]
+) -> Iterator[str]:
+    """Holes that no run fills, for nobody has asked for that time."""
+    named = {gap["end"] for gap in gaps}
+    for before, after in pairwise(covered):
+        if after["start"] not in named:
+            yield (
+                f"  unasked   {before['end']} to {after['start']}: runs don't fill this; "
+                f"link-archiver backfill --from {before['end']} --to {after['start']}"
+            )
 
 
 def _run(run: Mapping[str, Any] | None) -> str:

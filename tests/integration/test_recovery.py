@@ -17,6 +17,7 @@ START = datetime(2025, 9, 1, tzinfo=UTC)
 NOON = datetime(2025, 9, 5, 12, tzinfo=UTC)
 SETTLE = timedelta(minutes=10)
 DAY = timedelta(days=1)
+RENAMED_FIELDS = {"clicked_at": "created_at", "referrer": "referer", "user_agent": "agent"}
 
 stores = pytest.mark.parametrize("store", ["sqlite", "jsonl"])
 id_dialects = pytest.mark.parametrize("dialects", [(), ("no-id",)], ids=["ids", "no-id"])
@@ -201,13 +202,18 @@ def test_a_clock_that_was_ahead_is_taken_back(utc, tmp_path):
     """What a wrong clock covered isn't believed: it is fetched when its time has come."""
     link = utc.open_account()
     utc.record([NewClick(link, NOON - timedelta(hours=1), "192.0.2.1")])
+    archive = TestArchive(tmp_path / "a", "http://127.0.0.1:9/")
     with utc.serving() as url:
-        archive = TestArchive(tmp_path / "a", url)
+        archive.write_config(url)
         archive.run(NOON + 5 * DAY)
-        utc.record([NewClick(link, NOON + timedelta(hours=1), "192.0.2.1")])
+    utc.record([NewClick(link, NOON + timedelta(hours=1), "192.0.2.1")])
+    with utc.serving(now=NOON) as url:
+        archive.write_config(url)
         report = archive.run(NOON)
         assert any("clock was wrong" in warning for warning in report.accounts[0].warnings)
         assert archive.status(NOON)["covered"][-1]["end"] == "2025-09-05T11:50:00Z"
+    with utc.serving() as url:
+        archive.write_config(url)
         archive.run(NOON + DAY)
     assert ("2025-09-05 13:00:00", "1", "192.0.2.1", None, None, None, True, None) in (
         archive.clicks()
@@ -234,3 +240,88 @@ def test_clicks_that_shift_the_pages_are_neither_lost_nor_doubled(utc, tmp_path)
     assert report.outcome == "complete", report
     assert archive.clicks() == utc.clicks_between(START, START + DAY)
     assert archive.clicks().total() == 902
+
+
+def test_a_clock_that_is_behind_takes_nothing_back(utc, tmp_path):
+    """A machine that wakes up in 2022 doesn't undo what is archived, nor want years more."""
+    utc.populate(1000, START, START + 10 * DAY)
+    with utc.serving() as url:
+        archive = TestArchive(tmp_path / "a", url)
+        archive.run(NOON)
+        covered = archive.status(NOON)["covered"]
+        archive.run(NOON - 1000 * DAY)
+        assert archive.status(NOON)["covered"] == covered
+        assert archive.status(NOON)["gaps"] == []
+        assert archive.run(NOON + DAY).outcome == "complete"
+    assert archive.clicks() == utc.clicks_between(NOON - DAY, NOON + DAY - SETTLE)
+
+
+@pytest.mark.parametrize("between", ["a failing lookback", "a backfill"])
+def test_a_lookback_that_was_missed_is_made_up_for(utc, tmp_path, monkeypatch, between):
+    """A late click is found although a run failed to look back, or a backfill moved on."""
+    monkeypatch.setattr("archiver.sources.transport._BACKOFF_SECONDS", 0.01)
+    link = utc.open_account()
+    utc.record([NewClick(link, NOON - timedelta(hours=2), "192.0.2.1")])
+    with failing_on(utc, "2025-09-04") as (url, state):
+        state["broken"] = False
+        archive = TestArchive(tmp_path / "a", url, lookback="26h")
+        archive.run(NOON)
+        utc.record([NewClick(link, NOON - timedelta(hours=20), "::1")])
+        if between == "a backfill":
+            archive.backfill("2025-09-05", "2025-09-09", NOON + 3 * DAY)
+        else:
+            state["broken"] = True
+            assert archive.run(NOON + DAY).outcome == "partial"
+            state["broken"] = False
+        archive.run(NOON + 4 * DAY)
+    assert archive.clicks().total() == 2
+
+
+def test_a_period_that_fails_does_not_stand_in_the_way_of_later_ones(utc, tmp_path, monkeypatch):
+    """Four days that can't be had are named; all days after them are archived, run after run."""
+    monkeypatch.setattr("archiver.sources.transport._BACKOFF_SECONDS", 0.01)
+    utc.populate(3000, START, START + 20 * DAY)
+    app = create_app(utc.database, ())
+    inner = app.wsgi_app
+
+    def outer(environ, start_response):
+        body = environ["wsgi.input"].read()
+        environ["wsgi.input"] = _Replayed(body)
+        if any(f"start=2025-09-0{day}".encode() in body for day in (1, 2, 3, 4)):
+            start_response("500 Oops", [("Content-Length", "0")])
+            return [b""]
+        return inner(environ, start_response)
+
+    app.wsgi_app = outer
+    now = START + 15 * DAY
+    with running(app) as address:
+        archive = TestArchive(tmp_path / "a", f"{address}/api/v1_0/", since="2025-09-01")
+        assert archive.run(now).outcome == "partial"
+    assert archive.clicks() == utc.clicks_between(START + 4 * DAY, now - SETTLE)
+    assert archive.status(now)["gaps"] == [
+        {"start": "2025-09-01T00:00:00Z", "end": "2025-09-05T00:00:00Z"}
+    ]
+
+
+def test_a_service_that_does_not_heed_the_window_covers_nothing(utc, tmp_path):
+    """Where start and end have other names at the service, no time is taken for archived."""
+    utc.populate(1000, START, START + 10 * DAY)
+    with utc.serving(("renamed",), now=NOON + DAY) as url:
+        archive = TestArchive(tmp_path / "a", url, fields=RENAMED_FIELDS, since="2025-09-01")
+        report = archive.run(NOON)
+    assert report.outcome == "failed"
+    assert archive.status(NOON)["covered"] == []
+
+
+def test_ids_that_come_with_another_time_are_new_clicks_and_a_warning(utc, tmp_path):
+    """An account's time zone is changed at the service: what comes twice is said."""
+    link = utc.open_account()
+    utc.record([NewClick(link, NOON - timedelta(hours=8), "192.0.2.1")])
+    with utc.serving() as url:
+        archive = TestArchive(tmp_path / "a", url)
+        archive.run(NOON)
+        with utc.database.writing() as connection:
+            connection.execute("UPDATE clicks SET clicked_at_local = '2025-09-05 05:00:00'")
+        report = archive.run(NOON + timedelta(hours=1))
+    assert report.accounts[0].new == 1
+    assert any("another time" in warning for warning in report.accounts[0].warnings)

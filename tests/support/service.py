@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from flask import Response
+
 from refserver.app import create_app
 from refserver.database import Database, NewClick
 from refserver.population import populate
@@ -58,9 +60,19 @@ class Service:
         self.database.add_clicks(self.account_id, clicks)
 
     @contextmanager
-    def serving(self, dialects: Collection[str] = ()) -> Iterator[str]:
-        """Serve the API in a combination of dialects; give its base_url."""
-        with running(create_app(self.database, dialects)) as address:
+    def serving(
+        self, dialects: Collection[str] = (), now: datetime | None = None
+    ) -> Iterator[str]:
+        """Serve the API in a combination of dialects, by a clock that stands still at `now`.
+
+        Gives its base_url.
+        """
+        if now is None:
+            app = create_app(self.database, dialects)
+        else:
+            app = create_app(self.database, dialects, clock=lambda: now)
+            app.after_request(lambda response: _dated(response, now))
+        with running(app) as address:
             yield f"{address}/api/v1_0/"
 
     def clicks_between(self, start: datetime, end: datetime) -> "Counter[tuple[object, ...]]":
@@ -78,6 +90,11 @@ class Service:
             for local, link, ip, country, referrer, agent, unique, conversion in rows
             if start <= _first_reading(local, zone) < end
         )  # fmt: skip
+
+
+def _dated(response: Response, now: datetime) -> Response:
+    response.date = now
+    return response
 
 
 def _first_reading(local: str, zone: ZoneInfo) -> datetime:

@@ -1,7 +1,7 @@
 """The way of a click from a source to a store, both in memory."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -79,10 +79,11 @@ class Store:
             if start <= row[CLICKED_AT] < end
         }
 
-    def commit(self, commit: Commit) -> None:
+    def commit(self, commit: Commit) -> Sequence[str]:
         self.commits.append(commit)
         self.stored |= dict(zip(commit.keys, commit.clicks, strict=True))
         self.stored |= commit.revised
+        return ()
 
     @property
     def covered(self) -> list[Window]:
@@ -97,7 +98,9 @@ def archive(
     source: Source, store: Store, *windows: Window, concurrency: int = 1, **options
 ) -> AccountReport:
     terms = Terms("acme", LocalTimes("UTC"), SETTLE, concurrency)
-    return Archiving(terms, source, store, clock=lambda: NOW, **options).archive(windows)
+    return Archiving(
+        terms, source, store, AccountReport("acme"), clock=lambda: NOW, **options
+    ).archive(windows)
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
@@ -245,7 +248,7 @@ def test_the_report_is_there_whatever_happens(monkeypatch):
     """After an exception that nobody foresaw, it tells what had been done until then."""
     source, store = Source([in_hour(0)]), Store()
     terms = Terms("acme", LocalTimes("UTC"), SETTLE)
-    archiving = Archiving(terms, source, store, clock=lambda: NOW)
+    archiving = Archiving(terms, source, store, AccountReport("acme"), clock=lambda: NOW)
     archiving.archive([hour(0)])
 
     def fail(_: Commit) -> None:
@@ -286,7 +289,7 @@ def test_a_repeated_hour_by_the_services_clock_waits():
     window = Window(fold - 60 * MINUTE, fold + 60 * MINUTE)
     store = Store()
     source = Source([], fold + 30 * MINUTE)
-    Archiving(terms, source, store, clock=lambda: NOW).archive([window])
+    Archiving(terms, source, store, AccountReport("acme"), clock=lambda: NOW).archive([window])
     assert store.covered == [Window(window.start, fold)]
 
 
@@ -332,7 +335,7 @@ def test_a_service_that_begins_or_ceases_to_give_ids(before, after):
     report = archive(Source(new), store, *map(hour, range(3)))
     assert store.clicks == Counter([*old, new[2]])
     assert [commit.window for commit in store.commits[commits:]] == [hour(2)]
-    assert report.identity_changed
+    assert report.incomparable
     assert len(report.warnings) == 1
     assert "ids" in report.warnings[0]
     assert report.errors == []
@@ -344,7 +347,7 @@ def test_nothing_on_one_side_is_no_change_of_identity(rows):
     store = Store()
     archive(Source(rows), store, hour(0))
     report = archive(Source([in_hour(0)] if not rows else []), store, hour(0))
-    assert not report.identity_changed
+    assert not report.incomparable
     assert len(store.commits) == 2
 
 

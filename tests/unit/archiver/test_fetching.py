@@ -1,6 +1,7 @@
 """Windows to slices, several at a time."""
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -61,14 +62,14 @@ class Source:
 def test_slices_come_in_order():
     """One at a time, the earliest window is first."""
     source = Source()
-    slices = list(fetch_slices(source, map(hour, range(5)), 1))
+    slices = list(fetch_slices(source, deque(map(hour, range(5))), 1))
     assert [window for window, _ in slices] == source.asked == list(map(hour, range(5)))
 
 
 def test_no_windows_are_no_slices():
     """Nothing wanted is nothing asked."""
     source = Source()
-    assert list(fetch_slices(source, [], 3)) == []
+    assert list(fetch_slices(source, deque(), 3)) == []
     assert not source.closed.is_set()
 
 
@@ -82,14 +83,14 @@ def test_as_many_at_once_as_allowed(concurrency):
         return Fetched([])
 
     source = Source(answer)
-    assert len(list(fetch_slices(source, map(hour, range(6)), concurrency))) == 6
+    assert len(list(fetch_slices(source, deque(map(hour, range(6))), concurrency))) == 6
     assert source.most_under_way == concurrency
 
 
 def test_a_slow_consumer_bounds_what_is_held():
     """While a slice is stored, no more are fetched than may be under way."""
     source = Source()
-    with closing(fetch_slices(source, map(hour, range(20)), 3)) as slices:
+    with closing(fetch_slices(source, deque(map(hour, range(20))), 3)) as slices:
         for taken, _ in enumerate(slices):
             assert len(source.asked) <= taken + 3
     assert len(source.asked) == 20
@@ -105,7 +106,7 @@ def test_a_slow_window_does_not_hold_the_others_up():
         return Fetched([])
 
     order = []
-    for window, _ in fetch_slices(Source(answer), map(hour, range(3)), 2):
+    for window, _ in fetch_slices(Source(answer), deque(map(hour, range(3))), 2):
         order.append(number_of(window))
         if order == [1, 2]:
             release.set()
@@ -119,7 +120,7 @@ def test_splits_are_followed_in_order():
         hours = (window.end - window.start) // timedelta(hours=1)
         return Split(split(window, 2)) if hours > 1 else Fetched([])
 
-    slices = fetch_slices(Source(answer), [hour(0, 8), hour(8, 10)], 1)
+    slices = fetch_slices(Source(answer), deque([hour(0, 8), hour(8, 10)]), 1)
     assert [window for window, _ in slices] == list(map(hour, range(10)))
 
 
@@ -131,7 +132,7 @@ def test_one_failed_window_is_given_and_the_others_go_on():
             raise UnavailableError("no answer")
         return Fetched([])
 
-    slices = list(fetch_slices(Source(answer), map(hour, range(3)), 1))
+    slices = list(fetch_slices(Source(answer), deque(map(hour, range(3))), 1))
     assert [isinstance(slice_, WindowError) for _, slice_ in slices] == [False, True, False]
 
 
@@ -145,7 +146,7 @@ def test_an_account_error_ends_it_all():
 
     source = Source(answer)
     with pytest.raises(AccountError, match="wrong password"):
-        list(fetch_slices(source, map(hour, range(9)), 2))
+        list(fetch_slices(source, deque(map(hour, range(9))), 2))
     assert source.closed.is_set()
     assert len(source.asked) <= 3
     assert source.under_way == 0
@@ -159,7 +160,7 @@ def test_an_exception_of_the_consumer_closes_the_source(error):
         return Fetched([]) if window == hour(0) else source.wait_for_stop(window)
 
     def consume() -> None:
-        for _ in fetch_slices(source, map(hour, range(9)), 3):
+        for _ in fetch_slices(source, deque(map(hour, range(9))), 3):
             raise error
 
     source = Source(answer)
@@ -179,7 +180,7 @@ def test_an_unforeseen_exception_of_the_source_is_not_swallowed():
 
     source = Source(answer)
     with pytest.raises(ZeroDivisionError):
-        list(fetch_slices(source, map(hour, range(9)), 2))
+        list(fetch_slices(source, deque(map(hour, range(9))), 2))
     assert source.under_way == 0
 
 
@@ -190,7 +191,7 @@ def test_giving_up_early_closes_the_source():
         return Fetched([]) if window == hour(0) else source.wait_for_stop(window)
 
     source = Source(answer)
-    with closing(fetch_slices(source, map(hour, range(9)), 2)) as slices:
+    with closing(fetch_slices(source, deque(map(hour, range(9))), 2)) as slices:
         next(slices)
     assert source.closed.is_set()
     assert source.under_way == 0

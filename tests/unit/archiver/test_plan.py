@@ -6,8 +6,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archiver import plan as planning
 from archiver.model import Window
-from archiver.plan import beyond, plan_backfill, plan_end, plan_run
+from archiver.plan import beyond, plan_end
 from archiver.timestamps import LocalTimes, format_utc, parse_utc
 from archiver.windows import clip, cut_at_midnights, intersect, merge, subtract
 
@@ -24,6 +25,16 @@ windows = st.builds(
 )
 coverages = st.lists(windows, max_size=5)
 lookbacks = st.builds(lambda minutes: timedelta(minutes=minutes), st.integers(0, 5_000))
+
+
+def plan_run(*args, **kwargs) -> list[Window]:
+    """All windows of a run's plan."""
+    return planning.plan_run(*args, **kwargs).windows
+
+
+def plan_backfill(*args, **kwargs) -> list[Window]:
+    """All windows of a backfill's plan."""
+    return planning.plan_backfill(*args, **kwargs).windows
 
 
 def day(number: int, until: int | None = None) -> Window:
@@ -87,8 +98,10 @@ def test_covered_time_is_looked_at_again_from_the_stated_instant_on():
     """Nothing before `lookback_from` is fetched again."""
     from_noon = day(4).start + DAY / 2
     assert plan_run(day(1, 5), [day(1, 5)], 2 * DAY) == [day(3), day(4)]
-    assert plan_run(day(1, 5), [day(1, 5)], 2 * DAY, from_noon) == [Window(from_noon, day(4).end)]
-    assert plan_run(day(1, 5), [day(1, 5)], 2 * DAY, day(5).start) == []
+    assert plan_run(day(1, 5), [day(1, 5)], 2 * DAY, lookback_from=from_noon) == [
+        Window(from_noon, day(4).end)
+    ]
+    assert plan_run(day(1, 5), [day(1, 5)], 2 * DAY, lookback_from=day(5).start) == []
 
 
 def test_coverage_from_a_wrong_clock_does_not_hide_the_lookback():
@@ -112,7 +125,7 @@ def test_a_run_plans_what_is_missing_and_what_is_looked_at_again(
     wanted, coverage, lookback, lookback_from
 ):
     """Nothing missing is left out, nothing else is fetched than the end of the covered time."""
-    plan = plan_run(wanted, coverage, lookback, lookback_from)
+    plan = plan_run(wanted, coverage, lookback, lookback_from=lookback_from)
     missing = subtract([wanted], coverage)
     assert subtract(missing, plan) == []
     before_end = [w for w in (clip(w.start, min(w.end, wanted.end)) for w in coverage) if w]
@@ -143,7 +156,7 @@ def test_a_run_after_a_run_has_nothing_missing(wanted, coverage, lookback):
 def test_a_backfill_resumes_or_takes_all_again(asked, coverage):
     """A backfill plans what isn't covered of the stated period; with `again`, all of it."""
     assert merge(plan_backfill(asked, coverage, again=False)) == subtract([asked], coverage)
-    assert plan_backfill(asked, coverage, again=True) == cut_at_midnights([asked])
+    assert merge(plan_backfill(asked, coverage, again=True)) == [asked]
 
 
 @given(coverages, instants)
@@ -153,3 +166,26 @@ def test_beyond_is_the_coverage_after_an_instant(coverage, end):
     assert all(window.start >= end for window in late)
     assert all(window.end <= end for window in subtract(coverage, late))
     assert merge(subtract(coverage, late) + late) == merge(coverage)
+
+
+def test_a_lookback_that_was_missed_is_made_up_for():
+    """Where coverage went on without a lookback, the next one begins before it did."""
+    covered = [day(1, 10)]
+    late = plan_run(day(1, 10), covered, DAY, looked_back_to=day(5).start)
+    assert late == [day(n) for n in range(4, 10)]
+    assert plan_run(day(1, 10), covered, DAY, looked_back_to=day(20).start) == [day(9)]
+    assert plan_run(day(1, 10), covered, NONE, looked_back_to=day(5).start) == []
+
+
+def test_what_is_fetched_again_is_told_from_what_is_missing():
+    """Windows apart: one that is covered stays so, whatever becomes of it."""
+    plan = planning.plan_run(day(1, 9), [day(1, 3)], DAY)
+    assert (plan.missing, plan.again) == ([day(n) for n in range(3, 9)], [day(2)])
+    plan = planning.plan_backfill(day(2, 4), [day(1, 3)], again=True)
+    assert (plan.missing, plan.again) == ([day(3)], [day(2)])
+
+
+def test_a_backfill_again_leaves_what_cannot_be_compared():
+    """What is covered before `lookback_from` isn't fetched again; what is missing there is."""
+    plan = plan_backfill(day(1, 9), [day(1, 3), day(4, 9)], again=True, lookback_from=day(6).start)
+    assert plan == [day(3), day(6), day(7), day(8)]

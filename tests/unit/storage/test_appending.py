@@ -17,7 +17,7 @@ from archiver.lines import line_of
 from archiver.model import Row, Window
 from archiver.store import Commit
 from storage import appending
-from storage.appending import append, check_length, read_committed
+from storage.appending import append, check_length, committed_lines
 from storage.opening import Archive, open_archive
 
 NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
@@ -127,7 +127,7 @@ def test_a_file_shorter_than_committed_is_corruption(path, exists, tmp_path):
     if exists:
         append(path, b"one\n", 0)
     before = contents(tmp_path)
-    for touch in (lambda: append(path, b"two\n", 9), lambda: read_committed(path, 9),
+    for touch in (lambda: append(path, b"two\n", 9), lambda: list(committed_lines(path, 9)),
                   lambda: check_length(path, 9)):  # fmt: skip
         with pytest.raises(CorruptArchiveError, match=rf"{path} has {4 * exists} bytes, and 9"):
             touch()
@@ -138,9 +138,9 @@ def test_a_file_shorter_than_committed_is_corruption(path, exists, tmp_path):
 def test_reading_stops_at_what_is_committed(path):
     """What lies beyond isn't read; a file that doesn't count yet is empty."""
     append(path, b"one\ntwo\n", 0)
-    assert read_committed(path, 4) == b"one\n"
-    assert read_committed(path, 0) == b""
-    assert read_committed(path.with_name("none"), 0) == b""
+    assert list(committed_lines(path, 4)) == [b"one\n"]
+    assert list(committed_lines(path, 0)) == []
+    assert list(committed_lines(path.with_name("none"), 0)) == []
     assert check_length(path, 4) == 8
 
 
