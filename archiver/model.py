@@ -135,7 +135,7 @@ class AccountReport:
         return "\n".join(told) or None
 
     def as_json(self) -> dict[str, Any]:
-        """The account's part of `run --json` (fixed by docs/commands.md)."""
+        """The account's part of `run --json`: programs rely on its names."""
         names = ("name", "outcome", "fetched", "new", "duplicates", "windows", "error")
         return {name: getattr(self, name) for name in names}
 

@@ -27,6 +27,9 @@ COMMANDS = {
 }
 
 
+_GENERAL_OPTIONS = frozenset({"--config", "-v", "--verbose", "-q", "--quiet"})
+
+
 class _Commands(click.Group):
     """Commands that are imported when they are called: cron starts a process a run."""
 
@@ -78,7 +81,7 @@ def cli(ctx: click.Context, config: Path | None, *, verbose: bool, quiet: bool) 
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the program and exit with its code; see the table in docs/commands.md."""
+    """Run the program and exit with its code, as the tree in `archiver/errors.py` has it."""
     os.umask(0o027)  # archives are nobody else's to read
     sys.exit(_exit_code(arguments))
 
@@ -98,6 +101,13 @@ def _invoke(arguments: list[str] | None) -> int:
         result: Any = cli.main(
             arguments, prog_name="link-archiver", standalone_mode=False, obj=secrets
         )
+    except click.NoSuchOption as error:
+        error.show()
+        if error.option_name in _GENERAL_OPTIONS:
+            click.echo(
+                f"Write it before the command: link-archiver {error.option_name} …", err=True
+            )
+        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -28,7 +28,20 @@ class Context:
         """The configuration. Raises ConfigError with everything that is wrong in it."""
         from archiver.config import find_config, load_config
 
-        return load_config(find_config(self.config, os.environ))
+        config = load_config(find_config(self.config, os.environ))
+        unused = [
+            name
+            for name, given in (
+                ("[[pages]]", config.pages),
+                ("[notify]", config.notify.healthcheck_url_env),
+            )
+            if given
+        ]
+        for name in unused:
+            self.warn(
+                f"{config.path}: {name} is for a later version: this one does nothing with it"
+            )
+        return config
 
     def password(self, account: "Account") -> str:
         """An account's password, from now on a secret. Raises ConfigError if it can't be read."""

@@ -1,5 +1,8 @@
 """`link-archiver demo`."""
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -45,14 +48,16 @@ def command(context: Context, directory: Path) -> int:
     for account in report.accounts:
         show(f"{account.new:,} new clicks archived, {account.duplicates:,} known already.\n")
     show(as_text(archive_status(config, system_clock())))
-    show(_WAYS_ON.format(config=demo.config, archive=config.archive.directory))
+    program = "link-archiver" if shutil.which("link-archiver") else shlex.quote(sys.argv[0])
+    database = config.archive.directory / "archive.db"
+    show(_WAYS_ON.format(program=program, config=demo.config, database=database))
     return code
 
 
 _WAYS_ON = """
 Look at it (the demo's server has ended; none of these needs it):
-  link-archiver --config {config} status
-  link-archiver --config {config} export clicks | head -3
-  sqlite3 {archive}/archive.db 'SELECT * FROM clicks_per_link ORDER BY clicks DESC LIMIT 5'
+  {program} --config {config} status
+  {program} --config {config} export clicks | head -3
+  sqlite3 {database} 'SELECT * FROM clicks_per_link ORDER BY clicks DESC LIMIT 5'
 
-Now your own links: link-archiver init"""
+Now your own links: {program} init"""
