@@ -57,7 +57,7 @@ class Archiving:
         self._progress = progress
         self._started = clock()
         self._waiting: deque[Window] = deque()
-        self._failures_in_a_row: list[Window] = []
+        self._unanswered_in_a_row = self._failed_in_a_row = 0
         self._skew_noted = False
         self.report = report
 
@@ -77,7 +77,7 @@ class Archiving:
                         self._note_failure(window, slice_)
                     else:
                         self._commit(window, slice_)
-                        self._failures_in_a_row.clear()
+                        self._unanswered_in_a_row = self._failed_in_a_row = 0
                     self._progress(window)
         except (AccountError, StoreError) as error:
             self.report.aborted = True
@@ -92,16 +92,19 @@ class Archiving:
         """
         self.report.errors.append(f"{window}: {error}")
         self.report.failed.append(window)
-        self._failures_in_a_row.append(window)
         unanswered = isinstance(error, UnavailableError)
-        patience = UNANSWERED_IN_A_ROW if unanswered else FAILED_IN_A_ROW
-        count = len(self._failures_in_a_row)
-        if count >= patience + self._terms.concurrency:
+        self._unanswered_in_a_row = self._unanswered_in_a_row + 1 if unanswered else 0
+        self._failed_in_a_row += 1
+        too_many = max(
+            self._unanswered_in_a_row - UNANSWERED_IN_A_ROW,
+            self._failed_in_a_row - FAILED_IN_A_ROW,
+        )
+        if too_many >= self._terms.concurrency:
             raise AccountError(
-                f"{count} windows failed in a row, the latest one among them: the rest waits for "
-                "the next run"
+                f"{self._failed_in_a_row} windows failed in a row, the latest one among them: "
+                "the rest waits for the next run"
             )
-        if count >= patience and self._waiting:
+        if too_many >= 0 and self._waiting:
             latest = max(self._waiting)
             self._waiting.remove(latest)
             self._waiting.appendleft(latest)

@@ -1,5 +1,6 @@
 """A click as one line of JSON: the form of the JSONL store and of exports."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -8,15 +9,18 @@ from archiver.model import CLICK_FIELDS, Row
 
 _TIME_MARK = b'"clicked_at":"'
 _TIME_LENGTH = len("2026-11-19T08:15:30Z")
-_EXTRA = CLICK_FIELDS.index("extra")
 
 
-def line_of(row: Row) -> bytes:
-    """The click as a JSON object on one line, its newline included."""
-    click: dict[str, Any] = dict(zip(CLICK_FIELDS, row, strict=True))
-    if row[_EXTRA] is not None:
-        click["extra"] = orjson.Fragment(row[_EXTRA])
-    return orjson.dumps(click, option=orjson.OPT_APPEND_NEWLINE)
+def line_of(row: Row, fields: Sequence[str] = CLICK_FIELDS) -> bytes:
+    """The click, or another row of these fields, as a JSON object on one line, newline included.
+
+    `extra` is JSON text already.
+    """
+    record: dict[str, Any] = dict(zip(fields, row, strict=True))
+    extra = record.get("extra")
+    if extra is not None:
+        record["extra"] = orjson.Fragment(extra)
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def row_of(line: bytes) -> Row:

@@ -66,6 +66,29 @@ CLICK_ID = CLICK_FIELDS.index("id")
 Row: TypeAlias = tuple[Any, ...]  # a Click's values, in the order of CLICK_FIELDS
 
 
+class Link(NamedTuple):
+    """A tracking link as its service tells of it, with its totals at that instant.
+
+    `key` names it within its account: the service's id or, without one, the link; it is empty for
+    the account's own total. No value is None. Times are the service's own text.
+    """
+
+    key: str
+    link_id: str | None = None
+    link: str | None = None
+    destination: str | None = None
+    title: str | None = None
+    group: str | None = None
+    host: str | None = None
+    created_at: str | None = None
+    expires_at: str | None = None
+    is_active: bool | None = None
+    is_public: bool | None = None
+    extra: str | None = None  # a JSON object of all else that the service says
+    clicks: int | None = None
+    unique_clicks: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One answer of the service: its records as rows, and what it states about them.
@@ -113,6 +136,7 @@ class AccountReport:
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     failed: list[Window] = field(default_factory=list)
+    totals: int = 0  # links whose totals were kept
     incomparable: list[Window] = field(default_factory=list)  # ids began or ceased within
     aborted: bool = False  # not all windows were tried
     unexpected: bool = False  # an error of ours
@@ -125,7 +149,7 @@ class AccountReport:
     def outcome(self) -> Outcome:
         if not self.errors:
             return "complete"
-        return "partial" if self.windows else "failed"
+        return "partial" if self.windows or self.totals else "failed"
 
     @property
     def error(self) -> str | None:

@@ -4,76 +4,25 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from archiver.config import Config
 from archiver.config_account import Account
 from archiver.engine import Archiving, Terms
-from archiver.errors import ArchiverError, ConfigError, SourceError, StoreError
-from archiver.model import AccountReport, RunReport, Window
+from archiver.errors import ArchiverError, ConfigError, StoreError
+from archiver.model import AccountReport, RunReport
 from archiver.plan import Plan, beyond
 from archiver.redaction import Redactor
 from archiver.sources.base import Source
 from archiver.timestamps import format_utc
 from archiver.windows import intersect, subtract, total_seconds
 from jobs.lock import hold
-from jobs.sources import local_times, open_source
+from jobs.sources import Service, local_times, open_service
+from jobs.totals import keep_totals
+from jobs.turn import SKEW, Observer, Turn, Unobserved, system_clock
 from storage.opening import Archive, open_archive
 from storage.settings import IdentitySettings
-
-_SKEW = timedelta(minutes=1)
-
-
-class Observer(Protocol):
-    """Who watches a run: a progress bar, or nobody."""
-
-    def begin(self, account: str, seconds: int) -> None:
-        """An account's turn: so many seconds of its time are to be fetched."""
-        ...
-
-    def advance(self, window: Window) -> None:
-        """This one of its windows, or a part of one, is dealt with."""
-        ...
-
-
-class Unobserved:
-    """Nobody watches."""
-
-    def begin(self, account: str, seconds: int) -> None:
-        pass
-
-    def advance(self, window: Window) -> None:
-        pass
-
-
-def system_clock() -> datetime:
-    """This machine's clock, in UTC."""
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One account's part of a job: what a plan may look at, and where it may leave warnings."""
-
-    account: Account
-    archive: Archive
-    source: Source
-    now: datetime
-    report: AccountReport
-
-    def clock_is_behind(self) -> bool:
-        """Whether the service's clock is well ahead of this machine's, which then is wrong.
-
-        It costs a request: it is asked where the archive knows of a time that hasn't come yet.
-        """
-        try:
-            served_at = self.source.served_at()
-        except SourceError:
-            return True  # nothing is known of any clock, and nothing can be fetched either
-        return served_at is not None and served_at > self.now + _SKEW
-
 
 MakePlan = Callable[[Turn], Plan]
 
@@ -109,8 +58,8 @@ class Job:
         try:
             with archive.transaction():
                 number = archive.runs.start(account.name, self.command, self.clock())
-            with _all_told(report), closing(self._source(account)) as source:
-                self._archive(Turn(account, archive, source, self.clock(), report))
+            with _all_told(report), closing(self._service(account)) as service:
+                self._take(Turn(account, archive, service, self.clock(), report, self.observer))
             self._redact(report)
             with archive.transaction():
                 archive.runs.finish(number, report, self.clock())
@@ -119,10 +68,16 @@ class Job:
             report.errors.append(str(error))
         return report
 
-    def _source(self, account: Account) -> Source:
-        return open_source(account, self.passwords[account.name])
+    def _service(self, account: Account) -> Service:
+        return open_service(account, self.passwords[account.name])
 
-    def _archive(self, turn: Turn) -> None:
+    def _take(self, turn: Turn) -> None:
+        if turn.service.clicks is not None:
+            self._archive_clicks(turn, turn.service.clicks)
+        if self.command == "run" and turn.account.totals:
+            keep_totals(turn)
+
+    def _archive_clicks(self, turn: Turn, source: Source) -> None:
         account, archive, report = turn.account, turn.archive, turn.report
         with archive.transaction():
             plan = self.plan(turn)
@@ -130,7 +85,7 @@ class Job:
         terms = Terms(account.name, local_times(account), account.settle, account.concurrency)
         archiving = Archiving(
             terms,
-            turn.source,
+            source,
             archive.store,
             report,
             clock=self.clock,
@@ -198,7 +153,7 @@ def cut_back(turn: Turn, end: datetime) -> None:
     if not late or turn.clock_is_behind():
         return
     ledger.cut_coverage(name, end)
-    if late[-1].end > end + _SKEW:
+    if late[-1].end > end + SKEW:
         turn.report.warnings.append(
             f"{format_utc(late[0].start)} to {format_utc(late[-1].end)} was marked as archived, "
             "though it hasn't passed or settled yet: this machine's clock was wrong, or settle "

@@ -9,8 +9,9 @@ from archiver.model import Window
 from archiver.plan import Plan, plan_backfill, plan_end
 from archiver.timestamps import format_utc, parse_instant
 from archiver.windows import clip
-from jobs.archiving import Turn, cut_back
+from jobs.archiving import cut_back
 from jobs.sources import local_times
+from jobs.turn import Turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from archiver.plan import plan_end
 from archiver.redaction import Redactor
 from jobs.archiving import identity_settings
 from jobs.lock import hold, holder
-from jobs.sources import local_times, open_source
+from jobs.sources import Service, local_times, open_service
+from jobs.turn import SKEW
 from storage.opening import open_archive
 from storage.reading import open_reader
 
-_SKEW_REPORTED = timedelta(minutes=1)
 _PROBED = timedelta(hours=1)
 
 
@@ -96,24 +96,33 @@ def _account(
 ) -> Iterator[Finding]:
     try:
         password = password_of(account)
-        source = open_source(account, password)
+        service = open_service(account, password)
     except ConfigError as error:
         text = str(error).replace(f"account {account.name}: ", "")
         yield Finding(account.name, text, "here")
         return
-    yield Finding(account.name, f"the password can be read{_oddity(password)}")
-    end = plan_end(clock(), account.settle, local_times(account))
-    window = Window(end - _PROBED, end)
-    with closing(source):
+    if password:
+        yield Finding(account.name, f"the password can be read{_oddity(password)}")
+    with closing(service):
         try:
-            page = source.read_page(window)
+            yield from _service(account, service, clock)
         except ArchiverError as error:
-            text = Redactor([password]).told(str(error))
-            yield Finding(account.name, text, "there")
-            return
+            yield Finding(account.name, Redactor([password]).told(str(error)), "there")
+
+
+def _service(
+    account: Account, service: Service, clock: Callable[[], datetime]
+) -> Iterator[Finding]:
+    """One small request: raises SourceError where it can't be had, or isn't what was asked for."""
+    if service.clicks is None:
+        next(iter(service.links.fetch_links([], lambda *_: None)))
+        yield Finding(account.name, f"{account.base_url} answers and takes the credentials")
+        return
+    end = plan_end(clock(), account.settle, local_times(account))
+    page = service.clicks.read_page(Window(end - _PROBED, end))
     yield Finding(account.name, f"{account.base_url} answers and takes the credentials")
-    yield _clock_finding(account, page, clock())
     yield Finding(account.name, f"it gives what it is asked for ({len(page.rows)} clicks)")
+    yield _clock_finding(account, page, clock())
 
 
 def _oddity(password: str) -> str:
@@ -124,7 +133,7 @@ def _clock_finding(account: Account, page: Page, now: datetime) -> Finding:
     if page.served_at is None:
         return Finding(account.name, "the service doesn't tell its time: this machine's counts")
     skew = (now - page.served_at).total_seconds()
-    if abs(skew) > _SKEW_REPORTED.total_seconds():
+    if abs(skew) > SKEW.total_seconds():
         return Finding(
             account.name,
             f"this machine's clock is {abs(skew):.0f} seconds "

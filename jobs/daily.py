@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from archiver.config_account import Account
 from archiver.plan import Plan, plan_end, plan_run
 from archiver.windows import clip
-from jobs.archiving import Turn, cut_back
+from jobs.archiving import cut_back
 from jobs.sources import local_times
+from jobs.turn import Turn
 
 #: What an account's first run reaches back, where its configuration doesn't say since when.
 FIRST_RUN_REACHES_BACK = timedelta(hours=24)
@@ -43,6 +44,6 @@ def _first_run_at(turn: Turn) -> datetime:
     settings, name = turn.archive.settings, turn.account.name
     first = settings.first_run_at(name)
     if first is None or (first > turn.now and not turn.clock_is_behind()):
-        settings.hold_first_run(name, turn.now)
-        return turn.now
+        first = turn.now.replace(microsecond=0)
+        settings.hold_first_run(name, first)
     return first

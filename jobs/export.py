@@ -1,9 +1,9 @@
-"""`export`: the archive's clicks, in order of account, time, id, as JSON lines or CSV."""
+"""`export`: clicks, links and totals, by account, time and id, as JSON lines or CSV."""
 
 import codecs
 import csv
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,16 @@ from archiver.errors import ConfigError, StoreError
 from archiver.lines import line_of
 from archiver.model import CLICK_FIELDS, Row, Window
 from archiver.timestamps import parse_instant
-from storage.reading import ArchivedAccount, open_reader
+from storage.appending import sync_folder
+from storage.links import LINK_FIELDS, TOTAL_FIELDS
+from storage.reading import ArchivedAccount, ArchiveReader, open_reader
+
+What = Literal["clicks", "links", "totals"]
+FIELDS: Mapping[What, Sequence[str]] = {
+    "clicks": CLICK_FIELDS,
+    "links": LINK_FIELDS,
+    "totals": TOTAL_FIELDS,
+}
 
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -25,6 +34,7 @@ _END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 class Export:
     """What is asked for: accounts (none: all), a period as typed, a format."""
 
+    what: What
     accounts: Sequence[str]
     start: str | None
     end: str | None  # out
@@ -32,7 +42,7 @@ class Export:
     configured: Collection[str] = ()  # accounts that may be asked for before they are archived
 
     def write(self, directory: Path, output: BinaryIO) -> None:
-        """Write the clicks of the archive in `directory`; of no archive, nothing.
+        """Write what the archive in `directory` has of it; of no archive, nothing.
 
         Raises ConfigError, and writes nothing, where what is asked for can't be understood.
         """
@@ -41,10 +51,17 @@ class Export:
             windows = [self._window(ZoneInfo(account.timezone)) for account in chosen]
             if not windows:
                 self._window(ZoneInfo("UTC"))
-            write_row = _writer(output, self.format)
+            write_row = _writer(output, self.format, FIELDS[self.what])
             for account, window in zip(chosen, windows, strict=True):
-                for row in reader.clicks(account.name, window) if reader else ():
+                for row in self._rows(reader, account.name, window) if reader else ():
                     write_row(row)
+
+    def _rows(self, reader: ArchiveReader, account: str, window: Window) -> Iterator[Row]:
+        if self.what == "links":
+            return reader.links.export_links(account)
+        if self.what == "totals":
+            return reader.links.export_totals(account, window)
+        return reader.clicks(account, window)
 
     def _chosen(self, accounts: Sequence[ArchivedAccount]) -> list[ArchivedAccount]:
         names = {account.name for account in accounts}
@@ -61,6 +78,8 @@ class Export:
         return [a for a in accounts if not self.accounts or a.name in self.accounts]
 
     def _window(self, zone: ZoneInfo) -> Window:
+        if self.what == "links" and (self.start or self.end):
+            raise ConfigError("--from and --to are for clicks and totals: links have no time")
         start = _instant("--from", self.start, zone, _BEGINNING)
         end = _instant("--to", self.end, zone, _END)
         if start >= end:
@@ -78,6 +97,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
         raise StoreError(
             f"can't write {path}: {error.strerror}. Check the folder, its permissions and the "
@@ -96,16 +116,18 @@ def _instant(option: str, text: str | None, zone: ZoneInfo, default: datetime) -
         raise ConfigError(f"{option}: {error}") from None
 
 
-def _writer(output: BinaryIO, form: Literal["jsonl", "csv"]) -> Callable[[Row], object]:
+def _writer(
+    output: BinaryIO, form: Literal["jsonl", "csv"], fields: Sequence[str]
+) -> Callable[[Row], object]:
     """What writes a row in the format; for CSV the header is written at once."""
     if form == "jsonl":
-        return lambda row: output.write(line_of(row))
+        return lambda row: output.write(line_of(row, fields))
     writer = csv.writer(codecs.getwriter("utf-8")(output), lineterminator="\n")
-    writer.writerow(CLICK_FIELDS)
+    writer.writerow(fields)
     return lambda row: writer.writerow(map(_csv_value, row))
 
 
-def _csv_value(value: str | bool | None) -> str:  # noqa: FBT001 - a value, not a flag
+def _csv_value(value: str | int | None) -> str:
     """As in JSON, but null is empty."""
     if value is None:
         return ""

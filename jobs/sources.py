@@ -1,10 +1,16 @@
-"""From an account's configuration to its source: here the concrete ones are chosen."""
+"""From an account's configuration to its service: here the concrete sources are chosen."""
+
+from dataclasses import dataclass
+from typing import Literal
 
 from archiver.config_account import Account
 from archiver.errors import ConfigError
 from archiver.sources.base import Paging
 from archiver.sources.bisecting import BisectPaging
+from archiver.sources.linkbee import LinkbeeLinks
 from archiver.sources.linktrack import LinktrackSource
+from archiver.sources.linktrack_client import LinktrackClient
+from archiver.sources.linktrack_links import LinktrackLinks
 from archiver.sources.paging import OffsetPaging
 from archiver.sources.transport import Transport
 from archiver.timestamps import LocalTimes
@@ -13,39 +19,72 @@ from archiver.timestamps import LocalTimes
 RECORDS_IN_FLIGHT = 40_000
 
 
-def open_source(account: Account, password: str) -> LinktrackSource:
-    """The source of an account's clicks. Nothing is sent yet.
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An account's service: its links, and its clicks where it has a log of them."""
 
-    Raises ConfigError where this version has none for it.
+    transport: Transport
+    links: LinktrackLinks | LinkbeeLinks
+    clicks: LinktrackSource | None = None
+
+    def close(self) -> None:
+        """Give up whatever is under way."""
+        self.transport.close()
+
+
+def open_service(account: Account, password: str) -> Service:
+    """The service of an account. Nothing is sent yet.
+
+    Raises ConfigError where this version can't do what the account asks for.
     """
-    if account.service != "linktrack":
-        raise ConfigError(
-            f"this version archives no {account.service} accounts; take the account out"
-        )
     if account.ip != "keep":
         raise ConfigError('ip: this version knows "keep" only; set it to that')
-    return LinktrackSource(
-        account=account.name,
+    return _SERVICES[account.service](account, password)
+
+
+def _open_linktrack(account: Account, password: str) -> Service:
+    transport = _transport(account, account.method)
+    client = LinktrackClient(
         base_url=account.base_url,
         login=account.login,
         password=password,
-        times=local_times(account),
-        transport=Transport(
-            method=account.method,
-            deadline=account.deadline,
-            requests_per_second=account.requests_per_second,
-        ),
-        paging=_paging(account),
+        transport=transport,
         form=account.format,
-        page_size=account.page_size,
         parameter_names=account.parameters,
+    )
+    clicks = LinktrackSource(
+        client,
+        account=account.name,
+        times=local_times(account),
+        paging=_paging(account),
+        page_size=account.page_size,
         field_names=account.fields,
     )
+    return Service(transport, LinktrackLinks(client, page_size=account.page_size), clicks)
+
+
+def _open_linkbee(account: Account, password: str) -> Service:
+    transport = _transport(account, "get")
+    links = LinkbeeLinks(
+        base_url=account.base_url, login=account.login, password=password, transport=transport
+    )
+    return Service(transport, links)
+
+
+_SERVICES = {"linktrack": _open_linktrack, "linkbee": _open_linkbee}
 
 
 def local_times(account: Account) -> LocalTimes:
     """The account's clock at its service."""
     return LocalTimes(account.timezone.key)
+
+
+def _transport(account: Account, method: Literal["get", "post"]) -> Transport:
+    return Transport(
+        method=method,
+        deadline=account.deadline,
+        requests_per_second=account.requests_per_second,
+    )
 
 
 def _paging(account: Account) -> Paging:

@@ -29,7 +29,7 @@ def append(path: Path, data: bytes, committed_bytes: int) -> int:
     finally:
         os.close(descriptor)
     if committed_bytes == 0:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     return committed_bytes + len(data)
 
 
@@ -73,7 +73,7 @@ def _cut_torn_end(path: Path, committed_bytes: int) -> None:
             kept.write(torn)
             kept.flush()
             os.fsync(kept.fileno())
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         file.truncate(committed_bytes)
         os.fsync(file.fileno())
 
@@ -90,10 +90,10 @@ def _make_folders(folder: Path) -> None:
         return
     _make_folders(folder.parent)
     folder.mkdir(_FOLDER_MODE, exist_ok=True)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

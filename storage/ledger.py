@@ -7,10 +7,11 @@ from datetime import datetime
 from operator import itemgetter
 
 from archiver.identity import FACT_FIELDS, Facts, digest_of, facts_of
-from archiver.model import CLICK_FIELDS, CLICKED_AT, Row, Window
+from archiver.model import CLICK_FIELDS, CLICKED_AT, Link, Row, Window
 from archiver.store import Commit
 from archiver.timestamps import format_utc, parse_utc
 from archiver.windows import merge, subtract
+from storage.links import Links
 from storage.schema import quoted
 
 _LINK_FIELDS = ("link_id", "link", "destination", "title", "group")
@@ -30,6 +31,7 @@ class Ledger:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self._links = Links(connection)
 
     def coverage(self, account: str) -> list[Window]:
         """The windows known to be archived whole, in order."""
@@ -120,16 +122,10 @@ class Ledger:
 
     def _record_links(self, commit: Commit) -> None:
         """Keep each link that a click was seen on, as it was then."""
-        links = {link[0] or link[1]: link for link in map(_link_of, commit.clicks)}
-        self.connection.executemany(
-            f"INSERT INTO links (account, key, {', '.join(map(quoted, _LINK_FIELDS))}, "
-            f"first_seen_at) VALUES (?, ?, {'?, ' * len(_LINK_FIELDS)}?) "
-            "ON CONFLICT (account, key) DO NOTHING",
-            [
-                (commit.account, key, *link, format_utc(commit.seen_at))
-                for key, link in links.items()
-                if key is not None
-            ],
+        seen = dict.fromkeys(map(_link_of, commit.clicks))
+        links = (Link(values[0] or values[1] or "", *values) for values in seen)
+        self._links.seen_on_clicks(
+            commit.account, (link for link in links if link.key), commit.seen_at
         )
 
     def _record_revisions(self, commit: Commit) -> None:

@@ -12,6 +12,7 @@ from archiver.store import Store
 from storage.database import FILE_NAME, add_clicks, open_database, store_errors, transaction
 from storage.jsonl import JsonlStore
 from storage.ledger import Ledger
+from storage.links import Links
 from storage.runs import Runs
 from storage.settings import Settings
 from storage.sqlite import SqliteStore
@@ -28,6 +29,7 @@ class Archive:
     ledger: Ledger
     settings: Settings
     runs: Runs
+    links: Links
 
     def check_in_place(self) -> None:
         """Raise StoreError where the database isn't the one that was opened any more."""
@@ -62,7 +64,14 @@ def open_archive(directory: Path, kind: Literal["sqlite", "jsonl"]) -> Iterator[
         ledger = Ledger(connection)
         store = SqliteStore(ledger, path) if kind == "sqlite" else JsonlStore(ledger, directory)
         yield Archive(
-            connection, path, path.stat().st_ino, store, ledger, settings, Runs(connection)
+            connection,
+            path,
+            path.stat().st_ino,
+            store,
+            ledger,
+            settings,
+            Runs(connection),
+            Links(connection),
         )
     finally:
         connection.close()

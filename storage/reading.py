@@ -13,6 +13,7 @@ from archiver.model import CLICK_ID, CLICKED_AT, Row, Window
 from storage import jsonl, sqlite
 from storage.database import FILE_NAME, open_read_only, store_errors
 from storage.ledger import Ledger
+from storage.links import Links
 from storage.runs import Runs
 from storage.settings import Settings
 
@@ -44,6 +45,7 @@ class ArchiveReader:
         self._directory = directory
         self.ledger = Ledger(connection)
         self.runs = Runs(connection)
+        self.links = Links(connection)
         self.settings = Settings(connection, directory)
 
     def accounts(self) -> list[ArchivedAccount]:

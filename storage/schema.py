@@ -72,14 +72,46 @@ def create_ledger(db: Database) -> None:
         """
         CREATE TABLE links (
             account TEXT NOT NULL,
-            key TEXT NOT NULL, -- link_id, or link where the service gives no id
+            key TEXT NOT NULL, -- the service's id, or the link where there is none
             link_id TEXT,
             link TEXT,
             destination TEXT,
             title TEXT,
             "group" TEXT,
-            first_seen_at TEXT NOT NULL, -- by this archive, on a click
+            host TEXT,
+            created_at TEXT, -- the service's own text
+            expires_at TEXT,
+            is_active INTEGER,
+            is_public INTEGER,
+            extra TEXT, -- JSON: all else that the service says of it
+            first_seen_at TEXT NOT NULL, -- by this archive
+            gone_at TEXT, -- when it was first seen to be gone from the service
             PRIMARY KEY (account, key)
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE link_changes (
+            account TEXT NOT NULL,
+            key TEXT NOT NULL,
+            number INTEGER NOT NULL, -- 1 is what was seen first; `links` has the latest state
+            seen_at TEXT NOT NULL, -- when the new state was first seen
+            destination TEXT,
+            title TEXT,
+            PRIMARY KEY (account, key, number)
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE totals (
+            account TEXT NOT NULL,
+            key TEXT NOT NULL, -- of the link; empty for the account's own total
+            observed_at TEXT NOT NULL,
+            clicks INTEGER NOT NULL,
+            unique_clicks INTEGER,
+            PRIMARY KEY (account, key, observed_at)
         ) WITHOUT ROWID
         """
     )

@@ -1,10 +1,10 @@
 """What the engine asks of a source, and what a way of paging asks of a service's client."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from archiver.model import Fetched, Page, Split, Window
+from archiver.model import Fetched, Link, Page, Split, Window
 
 
 class Source(Protocol):
@@ -27,6 +27,25 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Give up whatever is under way; fetches that wait for an answer raise at once."""
+        ...
+
+
+class LinkSource(Protocol):
+    """Where an account's links and their totals come from."""
+
+    def fetch_links(
+        self, known: Sequence[str], progress: Callable[[int, int], None]
+    ) -> Iterator[Link]:
+        """Each link with its totals; `known` are links that the service can't list by itself.
+
+        `progress` is told how many of how many are there. Raises SourceError where they can't be
+        had; what was given before is right all the same.
+        """
+        ...
+
+    @property
+    def lists_all(self) -> bool:
+        """Whether a link that isn't given is gone from the service."""
         ...
 
 

@@ -1,15 +1,18 @@
 """What shows that the pages of a slice belong together, whatever way they were asked for."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from archiver.errors import UnstableError
-from archiver.model import CLICK_ID, Fetched, Row, Split
+from archiver.model import CLICK_ID, Row
+
+_Read = TypeVar("_Read")
 
 #: Readings of a slice whose pages shift, before it is left for the next run.
 ATTEMPTS = 3
 
 
-def until_stable(fetch_once: Callable[[], Fetched | Split]) -> Fetched | Split:
+def until_stable(fetch_once: Callable[[], _Read]) -> _Read:
     for _ in range(ATTEMPTS - 1):
         try:
             return fetch_once()

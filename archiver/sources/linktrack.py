@@ -1,27 +1,14 @@
-"""Linktrack: getLinkHistory of its API v1.0."""
+"""Linktrack's clicks: getLinkHistory."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal
 
-from archiver.errors import AccountError, SourceError, WindowError
+from archiver.errors import WindowError
 from archiver.model import CLICKED_AT, CLICKED_AT_SOURCE, Fetched, Page, Row, Split, Window
 from archiver.sources.base import Paging
-from archiver.sources.envelope import Envelope, parse_envelope
+from archiver.sources.linktrack_client import LinktrackClient
 from archiver.sources.records import RecordReader
-from archiver.sources.transport import Answer, Transport
 from archiver.timestamps import LocalTimes, format_utc
-
-_CHECK_LOGIN = "Check the account's login, its password and its base_url"
-_REMEDIES = {
-    200: _CHECK_LOGIN,
-    401: _CHECK_LOGIN,
-    403: _CHECK_LOGIN,
-    404: "Check the account's base_url",
-    405: "Check the account's method",
-    413: "Lower the account's page_size",
-}
-_FINAL = frozenset({401, 403, 404, 405})
 
 
 class LinktrackSource:
@@ -29,28 +16,18 @@ class LinktrackSource:
 
     def __init__(
         self,
+        client: LinktrackClient,
         *,
         account: str,
-        base_url: str,
-        login: str,
-        password: str,
         times: LocalTimes,
-        transport: Transport,
         paging: Paging,
-        form: Literal["xml", "json"] = "xml",
         page_size: int = 1000,
-        parameter_names: Mapping[str, str] | None = None,
         field_names: Mapping[str, str] | None = None,
     ) -> None:
-        self._base_url = base_url
-        self._credentials = {"login": login, "pass": password}
+        self._client = client
         self._times = times
-        self._transport = transport
         self._paging = paging
-        self._form = form
         self._page_size = page_size
-        self._parameter_names = parameter_names or {}
-        self._has_answered = False
         self._records = RecordReader(
             account=account, service="linktrack", to_utc=times.to_utc, names=field_names or {}
         )
@@ -59,7 +36,7 @@ class LinktrackSource:
         return self._paging.fetch(self, window)
 
     def close(self) -> None:
-        self._transport.close()
+        self._client.close()
 
     def served_at(self) -> datetime | None:
         now = datetime.now(UTC).replace(microsecond=0)
@@ -110,52 +87,12 @@ class LinktrackSource:
             "limit": str(self._page_size),
             "offset": str(offset),
         }
-        answer = self._call("getLinkHistory", parameters)
-        envelope = self._parse(answer, "history")
+        listing = self._client.fetch_list("getLinkHistory", "history", parameters)
+        envelope = listing.envelope
         return Page(
             self._records.read(envelope.records),
             total=envelope.total,
             limit=envelope.limit,
             offset=envelope.offset,
-            served_at=answer.served_at,
+            served_at=listing.served_at,
         )
-
-    def _call(self, method: str, parameters: Mapping[str, str]) -> Answer:
-        named = {
-            self._parameter_names.get(name, name): value
-            for name, value in {**self._credentials, "format": self._form, **parameters}.items()
-        }
-        return self._transport.send(f"{self._base_url}{method}", named)
-
-    def _parse(self, answer: Answer, list_name: str) -> Envelope:
-        """The answer's envelope, if it is no error in any of the service's ways to say so."""
-        if answer.body[:64].lstrip().startswith(b"Error:"):
-            # It may mean anything from wrong credentials to too many requests: asking again
-            # could lock the account.
-            raise AccountError(f"{_CHECK_LOGIN}: the service says {_shown(answer.body)!r}")
-        if answer.status != 200:
-            raise self._refused(answer.status, self._message(answer, list_name))
-        envelope = parse_envelope(answer.body, self._form, list_name)
-        if envelope.error:
-            raise self._refused(answer.status, envelope.message)
-        self._has_answered = True
-        return envelope
-
-    def _refused(self, status: int, message: str) -> SourceError:
-        """What a refusal means: for the whole account, unless it has given an answer before."""
-        remedy = _REMEDIES.get(status, "Check [accounts.parameters], format and method")
-        text = f"the service refuses with HTTP {status}. {remedy}; it says {message!r}"
-        if self._has_answered and status not in _FINAL:
-            return WindowError(text)
-        return AccountError(text)
-
-    def _message(self, answer: Answer, list_name: str) -> str:
-        try:
-            return parse_envelope(answer.body, self._form, list_name).message
-        except WindowError:
-            return ""
-
-
-def _shown(body: bytes) -> str:
-    """Long enough that nothing is cut which is to be redacted; the report cuts it after that."""
-    return body[:10_000].decode("utf-8", "replace").strip()

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Literal, TypeAlias
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 import urllib3
@@ -26,9 +26,13 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 _CONNECT_SECONDS = 10.0
 _TRIES = 3
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _BACKOFF_SECONDS = 0.5
 _MAX_WAIT_SECONDS = 90.0
 _RETRY_STATUSES = frozenset({408, 425, 429})
+
+
+Method: TypeAlias = Literal["get", "post"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Transport:
     def __init__(
         self,
         *,
-        method: Literal["get", "post"] = "post",
+        method: Method = "post",
         deadline: timedelta = timedelta(seconds=60),
         requests_per_second: float = 0,
     ) -> None:
@@ -68,7 +72,7 @@ class Transport:
         self._sessions: list[requests.Session] = []
         self._watches: set[Watch] = set()
 
-    def send(self, url: str, parameters: Mapping[str, str]) -> Answer:
+    def send(self, url: str, parameters: Mapping[str, str | bytes]) -> Answer:
         """Send the parameters, as a form by POST or as a query by GET, until there is an answer.
 
         Server errors, dropped connections and 429 are tried again. Raises AccountError where
@@ -76,11 +80,11 @@ class Transport:
         """
         for number in range(1, _TRIES):
             try:
-                return self._try(url, parameters)
+                return self._try(url, parameters, self._method)
             except _TryAgainError as failure:
                 self._wait_for_next_try(number, url, failure)
         try:
-            return self._try(url, parameters)
+            return self._try(url, parameters, self._method)
         except _TryAgainError as failure:
             reason = f"{_origin(url)}: {failure}"
             if failure.reached:
@@ -88,6 +92,15 @@ class Transport:
                     f"{reason} ({_TRIES} tries). It is fetched at the next run"
                 ) from None
             raise AccountError(f"{reason}. Check the network and the account's base_url") from None
+
+    def send_once(self, url: str, parameters: Mapping[str, str | bytes], method: Method) -> Answer:
+        """As `send`, but never a second time: for what must not be done twice."""
+        try:
+            return self._try(url, parameters, method)
+        except _TryAgainError as failure:
+            raise AccountError(
+                f"{_origin(url)}: {failure}. Look at the service whether it was done all the same"
+            ) from None
 
     def _wait_for_next_try(self, number: int, url: str, failure: _TryAgainError) -> None:
         if failure.wait_seconds > _MAX_WAIT_SECONDS:
@@ -107,7 +120,7 @@ class Transport:
             for session in self._sessions:
                 session.close()
 
-    def _try(self, url: str, parameters: Mapping[str, str]) -> Answer:
+    def _try(self, url: str, parameters: Mapping[str, str | bytes], method: Method) -> Answer:
         self._pace.wait(self._stopped)
         with watched(self._deadline_seconds) as watch:
             with self._lock:
@@ -115,7 +128,7 @@ class Transport:
             try:
                 if self._stopped.is_set():
                     raise AccountError("the run was stopped before the service answered")
-                return self._exchange(url, parameters, watch)
+                return self._exchange(url, parameters, method, watch)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 if self._stopped.is_set():
                     raise AccountError("the run was stopped before the service answered") from None
@@ -128,13 +141,18 @@ class Transport:
                 with self._lock:
                     self._watches.discard(watch)
 
-    def _exchange(self, url: str, parameters: Mapping[str, str], watch: Watch) -> Answer:
-        query, form = (parameters, None) if self._method == "get" else (None, parameters)
+    def _exchange(
+        self, url: str, parameters: Mapping[str, str | bytes], method: Method, watch: Watch
+    ) -> Answer:
+        # Percent-encoded in full: in a query, not each service takes + for a space.
+        form = urlencode(parameters, quote_via=quote, safe="")
+        query, body = (form, None) if method == "get" else (None, form)
         with self._session().request(
-            self._method,
+            method,
             url,
             params=query,
-            data=form,
+            data=body,
+            headers=None if body is None else _FORM,
             timeout=(_CONNECT_SECONDS, self._deadline_seconds),
             allow_redirects=False,
             stream=True,

@@ -22,7 +22,8 @@ COMMANDS = {
     "run": "Archive all that is due, once.",
     "backfill": "Archive what isn't covered of a stated period.",
     "status": "Show what is archived, what is missing, and how the last runs went.",
-    "export": "Write the archive's clicks as JSON lines or CSV.",
+    "export": "Write the archive's clicks, links or totals as JSON lines or CSV.",
+    "make-link": "Make a tracking link and keep it.",
     "demo": "Try it out with a reference server on this machine.",
 }
 
@@ -39,7 +40,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"jobs.cli.{name}").command
+        command: click.Command = importlib.import_module(
+            f"jobs.cli.{name.replace('-', '_')}"
+        ).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -32,10 +32,11 @@ def command(
       link-archiver backfill --from 2026-01-01
       link-archiver backfill --from 2026-11-18T22:00:00Z --to 2026-11-19 --account acme --again
     """  # noqa: D301 - click's mark is the character
-    from jobs.archiving import Job, chosen_accounts, system_clock
+    from jobs.archiving import Job, chosen_accounts
     from jobs.backfill import Backfill
     from jobs.cli.progress import observer
     from jobs.cli.reporting import tell
+    from jobs.turn import system_clock
 
     config = context.load()
     chosen = chosen_accounts(config, accounts)

@@ -17,9 +17,9 @@ def command(context: Context) -> int:
     Example:
       link-archiver check
     """  # noqa: D301 - click's mark is the character
-    from jobs.archiving import system_clock
     from jobs.check import check, exit_code
     from jobs.cli.output import show
+    from jobs.turn import system_clock
 
     findings = []
     for finding in check(context.load(), context.password, system_clock):

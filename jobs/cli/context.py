@@ -51,6 +51,14 @@ class Context:
         self.secrets.append(password)
         return password
 
+    def secret(self, variable: str) -> str:
+        """A secret from the environment. Raises ConfigError where there is none."""
+        value = os.environ.get(variable)
+        if not value:
+            raise ConfigError(f"the environment variable {variable} isn't set, or is empty")
+        self.secrets.append(value)
+        return value
+
     def passwords(self, accounts: "Sequence[Account]") -> dict[str, str]:
         """Each account's password, by name. Raises ConfigError with all that can't be read."""
         passwords: dict[str, str] = {}

@@ -26,7 +26,7 @@ def command(context: Context, directory: Path) -> int:
       link-archiver demo /tmp/tryout
     """  # noqa: D301 - click's mark is the character
     from archiver.config import load_config
-    from jobs.archiving import Job, system_clock
+    from jobs.archiving import Job
     from jobs.cli.output import show
     from jobs.cli.progress import observer
     from jobs.cli.reporting import tell
@@ -34,6 +34,7 @@ def command(context: Context, directory: Path) -> int:
     from jobs.daily import plan
     from jobs.demo import Demo
     from jobs.status import archive_status
+    from jobs.turn import system_clock
 
     demo = Demo(directory)
     show("Starting the reference server with a populated account …")

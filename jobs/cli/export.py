@@ -11,7 +11,7 @@ from jobs.cli.options import accounts_option
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["clicks"]))
+@click.argument("what", type=click.Choice(["clicks", "links", "totals"]))
 @accounts_option
 @click.option("--from", "start", metavar="T", help="Beginning, in.")
 @click.option("--to", "end", metavar="T", help="End, out.")
@@ -32,7 +32,7 @@ from jobs.cli.options import accounts_option
 @click.pass_obj
 def command(
     context: Context,
-    what: str,  # noqa: ARG001 - one choice so far
+    what: Literal["clicks", "links", "totals"],
     accounts: tuple[str, ...],
     start: str | None,
     end: str | None,
@@ -48,13 +48,16 @@ def command(
     Example:
       link-archiver export clicks --from 2026-11-01 --to 2026-12-01
       link-archiver export clicks --format csv --output clicks.csv
+      link-archiver export totals --account acme
     """  # noqa: D301 - click's mark is the character
     from jobs.cli.output import writing_to_stdout
     from jobs.export import Export, whole_file
 
     config = context.load()
     directory = config.archive.directory
-    export = Export(accounts, start, end, form, [account.name for account in config.accounts])
+    export = Export(
+        what, accounts, start, end, form, [account.name for account in config.accounts]
+    )
     if output is None:
         with writing_to_stdout():
             export.write(directory, sys.stdout.buffer)

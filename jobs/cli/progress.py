@@ -9,8 +9,8 @@ import click
 
 from archiver.model import Window
 from archiver.windows import total_seconds
-from jobs.archiving import Observer, Unobserved
 from jobs.cli.context import Context
+from jobs.turn import Observer, Unobserved
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -44,14 +44,21 @@ class _Bars:
     def __init__(self, progress: "Progress") -> None:
         self._progress = progress
         self._task: TaskID | None = None
+        self._links: TaskID | None = None
 
     def begin(self, account: str, seconds: int) -> None:
+        self._links = None
         days = f"{seconds / 86400:.1f} days"
         self._task = self._progress.add_task(account, total=seconds, days=days)
 
     def advance(self, window: Window) -> None:
         if self._task is not None:
             self._progress.advance(self._task, total_seconds([window]))
+
+    def count(self, account: str, done: int, of: int) -> None:
+        if self._links is None:
+            self._links = self._progress.add_task(f"{account}: links", total=of, days=f"{of:,}")
+        self._progress.update(self._links, completed=done, total=of)
 
 
 class _Lines:
@@ -62,3 +69,7 @@ class _Lines:
 
     def advance(self, window: Window) -> None:
         click.echo(f"  {window}", err=True)
+
+    def count(self, account: str, done: int, of: int) -> None:
+        if done == of:
+            click.echo(f"{account}: totals of {of:,} links", err=True)

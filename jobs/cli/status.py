@@ -22,10 +22,10 @@ def command(context: Context, *, as_json: bool) -> int:
     """  # noqa: D301 - click's mark is the character
     import orjson
 
-    from jobs.archiving import system_clock
     from jobs.cli.output import show
     from jobs.cli.status_text import as_text
     from jobs.status import archive_status
+    from jobs.turn import system_clock
 
     status = archive_status(context.load(), system_clock())
     show(orjson.dumps(status) if as_json else as_text(status))

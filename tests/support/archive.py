@@ -42,7 +42,7 @@ class TestArchive:
 
     def write_config(self, base_url: str, timezone: str = "UTC", **settings: Any) -> None:
         """Write the configuration anew; `settings` are keys of each account."""
-        given = {"requests_per_second": 0, **settings}
+        given = {"requests_per_second": 0, "totals": False, **settings}
         lines = "".join(f"{key} = {_toml(value)}\n" for key, value in given.items())
         accounts = "".join(
             f'[[accounts]]\nname = "{name}"\nservice = "linktrack"\nbase_url = "{base_url}"\n'
@@ -66,7 +66,7 @@ class TestArchive:
     def export(self) -> bytes:
         path = self.path.parent / "export.jsonl"
         with whole_file(path) as file:
-            Export((), None, None, "jsonl").write(self.directory, file)
+            Export("clicks", (), None, None, "jsonl").write(self.directory, file)
         return path.read_bytes()
 
     @property

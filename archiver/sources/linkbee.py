@@ -1,0 +1,114 @@
+"""Linkbee: quicken, shorten, hits. It has no click log: what can be kept are totals over time.
+
+Its `pass` is the password's MD5 as 16 raw bytes, percent-encoded: bytes, never text.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import md5
+
+from archiver.errors import AccountError, WindowError
+from archiver.model import Link
+from archiver.sources.transport import Answer, Transport
+
+#: What `shorten` calls the advertisement of a link, and its category, by Linkbee's own page.
+ADS = {"interstitial": 0, "banner": 1, "none": 2}
+CATEGORIES = {
+    "entertainment": 3,
+    "financial": 4,
+    "games": 5,
+    "news": 6,
+    "politics": 7,
+    "sports": 8,
+    "travel": 9,
+    "other": 10,
+    "technology": 11,
+    "adult": 12,
+    "file-sharing": 13,
+}
+
+
+class LinkbeeLinks:
+    """One account's links, and the account's total. The service can't list them."""
+
+    lists_all = False
+
+    def __init__(self, *, base_url: str, login: str, password: str, transport: Transport) -> None:
+        self._base_url = base_url
+        self._transport = transport
+        digest = md5(password.encode(), usedforsecurity=False).digest()
+        self._credentials: dict[str, str | bytes] = (
+            {"user": login, "pass": digest} if login else {}
+        )
+
+    @property
+    def has_login(self) -> bool:
+        """Whether links can be made for an account, and hits be asked for."""
+        return bool(self._credentials)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def fetch_links(
+        self, known: Sequence[str], progress: Callable[[int, int], None]
+    ) -> Iterator[Link]:
+        """The hits of each known link, one request each, and of the account as a whole."""
+        # The account's first: if it can't be had, neither can any link's.
+        yield Link(key="", clicks=_hits(self._call("hits", self._credentials)))
+        refused: list[str] = []
+        for number, link in enumerate(known, 1):
+            try:
+                hits = _hits(self._call("hits", {"link": link, **self._credentials}))
+                yield Link(key=link, link=link, clicks=hits)
+            except (AccountError, WindowError) as error:
+                refused.append(f"{link}: {error}")
+            progress(number, len(known))
+        if refused:
+            raise WindowError("\n".join(refused))
+
+    def quicken(self, url: str) -> Link:
+        """Make a quick link, which belongs to no account."""
+        link = self._call_once("quicken", {"url": url})
+        return Link(key=link, link=link, destination=url)
+
+    def shorten(self, url: str, ad: int, category: int) -> Link:
+        """Make a cash link of this account."""
+        parameters = {"url": url, **self._credentials, "ad": str(ad), "cat": str(category)}
+        link = self._call_once("shorten", parameters)
+        return Link(key=link, link=link, destination=url)
+
+    def _call(self, task: str, parameters: Mapping[str, str | bytes]) -> str:
+        return _value(self._transport.send(self._base_url, {"task": task, **parameters}), task)
+
+    def _call_once(self, task: str, parameters: Mapping[str, str | bytes]) -> str:
+        named = {"task": task, **parameters}
+        return _value(self._transport.send_once(self._base_url, named, "get"), task)
+
+
+def _value(answer: Answer, task: str) -> str:
+    """The task's value. Raises AccountError where it is refused, WindowError for nonsense."""
+    try:
+        document = json.loads(answer.body, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or answer.status != 200:
+        beginning = answer.body[:10_000].decode("utf-8", "replace")
+        raise WindowError(
+            f"Linkbee's answer to {task} is no JSON object (HTTP {answer.status}). Check the "
+            f"account's base_url; it begins with {beginning!r}"
+        )
+    if str(document.get("error") or "0") != "0":
+        raise AccountError(
+            f"Linkbee refuses {task}. Check the account's login, its password and its links; it "
+            f"says {str(document.get('msg'))!r}"
+        )
+    value = document.get(task)
+    if not isinstance(value, str) or not value:
+        raise WindowError(f"Linkbee's answer has no value of {task}")
+    return value
+
+
+def _hits(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise WindowError("Linkbee's answer has no number of hits")
+    return int(text)

@@ -1,0 +1,96 @@
+"""Linktrack's links and their totals: getLinks and makeLink."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from archiver.errors import UnstableError, WindowError
+from archiver.model import Link
+from archiver.sources.consistency import refuse_wrong_total, until_stable
+from archiver.sources.linktrack_client import LinktrackClient
+
+_TEXTS = ("title", "group", "host", "created_at", "expires_at")
+_KNOWN = {
+    *("id", "link", "external_url", "clicks", "unique_clicks", "is_active", "is_public"),
+    *_TEXTS,
+}
+_BOOLEANS = {"1": True, "0": False, "true": True, "false": False}
+
+
+class LinktrackLinks:
+    """One account's links. The service lists all of them."""
+
+    lists_all = True
+
+    def __init__(self, client: LinktrackClient, *, page_size: int = 1000) -> None:
+        self._client = client
+        self._page_size = page_size
+
+    def fetch_links(
+        self, known: Sequence[str], progress: Callable[[int, int], None]
+    ) -> Iterator[Link]:
+        """Read all links; as many as stated and none twice, or again. `known` isn't needed."""
+        del known
+        yield from until_stable(lambda: self._fetch_once(progress))
+
+    def _fetch_once(self, progress: Callable[[int, int], None]) -> list[Link]:
+        links: dict[str, Link] = {}
+        received = 0
+        while True:
+            asked = {
+                "sort": "id",
+                "order": "asc",
+                "limit": str(self._page_size),
+                "offset": str(received),
+            }
+            envelope = self._client.fetch_list("getLinks", "links", asked).envelope
+            received += len(envelope.records)
+            links.update((link.key, link) for link in map(_link_of, envelope.records))
+            if len(links) != received:
+                raise UnstableError("the service gave one link twice")
+            progress(received, envelope.total or received)
+            if not envelope.records or received == envelope.total:
+                refuse_wrong_total(envelope.total, received)
+                return list(links.values())
+
+    def make_link(self, options: Mapping[str, str]) -> Link:
+        """Make a tracking link. `options` are makeLink's own, `external_url` among them."""
+        link = self._client.make_link(options)
+        return Link(
+            key=link,
+            link=link,
+            destination=options["external_url"],
+            title=options.get("title"),
+            group=options.get("group"),
+        )
+
+
+def _link_of(record: Mapping[str, Any]) -> Link:
+    if any(not isinstance(record.get(name), str | None) for name in _KNOWN):
+        raise WindowError("a link of the service's answer has something else than text in a field")
+    link_id, link = record.get("id") or None, record.get("link") or None
+    if not (link_id or link):
+        raise WindowError("a link of the service's answer has neither an id nor a link")
+    extra = {name: value for name, value in record.items() if value and name not in _KNOWN}
+    return Link(
+        key=link_id or link or "",
+        link_id=link_id,
+        link=link,
+        destination=record.get("external_url") or None,
+        **{name: record.get(name) or None for name in _TEXTS},
+        is_active=_BOOLEANS.get(record.get("is_active") or ""),
+        is_public=_BOOLEANS.get(record.get("is_public") or ""),
+        extra=orjson.dumps(extra, option=orjson.OPT_SORT_KEYS).decode() if extra else None,
+        clicks=_count(record, "clicks"),
+        unique_clicks=_count(record, "unique_clicks"),
+    )
+
+
+def _count(record: Mapping[str, Any], name: str) -> int | None:
+    text = record.get(name) or None
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise WindowError(f"a link of the service's answer has no number as its {name}")
+    return int(text)

@@ -1,0 +1,91 @@
+"""`link-archiver make-link`."""
+
+from collections.abc import Callable
+
+import click
+
+from jobs.cli.context import Context
+
+_TEXTS = {
+    "title": "Its title.",
+    "group": "The group that it is in.",
+    "host": "Another host of the account's.",
+    "vanity_link": "A name instead of the short id.",
+    "description": "A description.",
+    "notes": "Notes of your own.",
+    "expires_at": "When it ends, in the account's time: 2026-12-24 10:35:16.",
+    "alert_at": "At how many clicks you are told.",
+    "deactivate_at": "At how many clicks it ends.",
+}
+_SWITCHES = {
+    "has_alert_email": "Whether an e-mail tells you.",
+    "is_active": "Whether it works.",
+    "is_public": "Whether it is listed publicly.",
+    "has_plus_tracking": "Whether a + after it shows its statistics.",
+    "has_public_tracking": "Whether everybody may see its statistics.",
+    "has_conversion_tracking": "Whether conversions are tracked.",
+}
+_ADS = ("interstitial", "banner", "none")
+_CATEGORIES = (
+    *("entertainment", "financial", "games", "news", "politics", "sports", "travel", "other"),
+    *("technology", "adult", "file-sharing"),
+)
+
+
+def _service_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options of both services; the account's service knows which are its own."""
+    options = [
+        click.option("--ad", type=click.Choice(_ADS), help="Linkbee: its advertisement."),
+        click.option("--cat", type=click.Choice(_CATEGORIES), help="Linkbee: its category."),
+        click.option(
+            "--password-env",
+            metavar="VARIABLE",
+            help="Environment variable with the password that visitors need.",
+        ),
+    ]
+    for name, text in _SWITCHES.items():
+        flag = name.replace("_", "-")
+        options.append(click.option(f"--{flag}/--no-{flag}", default=None, help=text))
+    for name, text in _TEXTS.items():
+        options.append(click.option(f"--{name.replace('_', '-')}", metavar="TEXT", help=text))
+    for option in options:
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("url")
+@click.option("--account", required=True, metavar="A", help="Whose link it is to be.")
+@_service_options
+@click.pass_obj
+def command(
+    context: Context,
+    /,
+    url: str,
+    account: str,
+    password_env: str | None,
+    **options: str | bool | None,
+) -> int:
+    """Make a tracking link to URL, print it, and keep it in the archive.
+
+    \b
+    Example:
+      link-archiver make-link --account acme --title "Spring sale" https://example.com/sale
+      link-archiver make-link --account bees --ad banner --cat news https://example.com/
+    """  # noqa: D301 - click's mark is the character
+    from jobs.archiving import chosen_accounts
+    from jobs.cli.output import show
+    from jobs.make_link import make_link
+    from jobs.turn import system_clock
+
+    config = context.load()
+    [chosen] = chosen_accounts(config, [account])
+    given = {"external_url": url}
+    for name, value in options.items():
+        if value is not None:
+            given[name] = str(int(value)) if isinstance(value, bool) else value
+    if password_env is not None:
+        given["password"] = context.secret(password_env)
+    made = make_link(config, chosen, context.password(chosen), given, system_clock())
+    show(made)
+    return 0

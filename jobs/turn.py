@@ -1,0 +1,73 @@
+"""One account's part of a job, and who watches it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from archiver.config_account import Account
+from archiver.errors import SourceError
+from archiver.model import AccountReport, Window
+from jobs.sources import Service
+from storage.opening import Archive
+
+#: How far two clocks may differ before it is said.
+SKEW = timedelta(minutes=1)
+
+
+class Observer(Protocol):
+    """Who watches a run: a progress bar, or nobody."""
+
+    def begin(self, account: str, seconds: int) -> None:
+        """An account's turn: so many seconds of its time are to be fetched."""
+        ...
+
+    def advance(self, window: Window) -> None:
+        """This one of its windows, or a part of one, is dealt with."""
+        ...
+
+    def count(self, account: str, done: int, of: int) -> None:
+        """So many of an account's links are there."""
+        ...
+
+
+class Unobserved:
+    """Nobody watches."""
+
+    def begin(self, account: str, seconds: int) -> None:
+        pass
+
+    def advance(self, window: Window) -> None:
+        pass
+
+    def count(self, account: str, done: int, of: int) -> None:
+        pass
+
+
+def system_clock() -> datetime:
+    """This machine's clock, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One account's part of a job: what a plan may look at, and where it may leave warnings."""
+
+    account: Account
+    archive: Archive
+    service: Service
+    now: datetime
+    report: AccountReport
+    observer: Observer
+
+    def clock_is_behind(self) -> bool:
+        """Whether the service's clock is well ahead of this machine's, which then is wrong.
+
+        It costs a request: it is asked where the archive knows of a time that hasn't come yet.
+        """
+        if self.service.clicks is None:
+            return False
+        try:
+            served_at = self.service.clicks.served_at()
+        except SourceError:
+            return True  # nothing is known of any clock, and nothing can be fetched either
+        return served_at is not None and served_at > self.now + SKEW

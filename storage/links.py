@@ -1,0 +1,173 @@
+"""The tables `links`, `link_changes` and `totals`: what the service says of its links."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from archiver.model import Link, Row, Window
+from archiver.timestamps import format_utc
+from storage.schema import quoted
+
+#: What `links` holds of a link beside its key, and what of it a change is noted for.
+STATE = (
+    "link_id",
+    "link",
+    "destination",
+    "title",
+    "group",
+    "host",
+    "created_at",
+    "expires_at",
+    "is_active",
+    "is_public",
+    "extra",
+)
+_CHANGES = ("destination", "title")
+_COLUMNS = ", ".join(map(quoted, STATE))
+
+
+#: The fields of an exported link, and of an exported total, in this order.
+LINK_FIELDS = (
+    *("account", "service", "id", "link", "destination", "title", "group", "host"),
+    *("created_at", "expires_at", "is_active", "is_public", "extra", "first_seen_at", "gone_at"),
+)
+TOTAL_FIELDS = ("account", "service", "link_id", "link", "observed_at", "clicks", "unique_clicks")
+
+
+class Links:
+    """Reads and writes an account's links and totals. Whoever writes holds a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def observe(self, account: str, links: Iterable[Link], observed_at: datetime) -> None:
+        """Keep links as they are now, what changed of them, and their totals."""
+        for link in links:
+            if link.key:
+                self._keep(account, link, observed_at)
+            if link.clicks is not None:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?)",
+                    (account, link.key, format_utc(observed_at), link.clicks, link.unique_clicks),
+                )
+
+    def seen_on_clicks(self, account: str, links: Iterable[Link], seen_at: datetime) -> None:
+        """Keep links that clicks were seen on, where they aren't known yet."""
+        for link in links:
+            self._insert(account, link, seen_at)
+
+    def mark_gone(self, account: str, there: Iterable[str], observed_at: datetime) -> None:
+        """Mark the links that the service doesn't list any more; they stay."""
+        known = {
+            key
+            for (key,) in self._connection.execute(
+                "SELECT key FROM links WHERE account = ? AND gone_at IS NULL", (account,)
+            )
+        }
+        self._connection.executemany(
+            "UPDATE links SET gone_at = ? WHERE account = ? AND key = ?",
+            [(format_utc(observed_at), account, key) for key in known.difference(there)],
+        )
+
+    def addresses(self, account: str) -> list[str]:
+        """The links themselves, those that were kept first before the others."""
+        rows = self._connection.execute(
+            "SELECT link FROM links WHERE account = ? AND link IS NOT NULL "
+            "ORDER BY first_seen_at, key",
+            (account,),
+        )
+        return [link for (link,) in rows]
+
+    def export_links(self, account: str) -> Iterator[Row]:
+        """The account's links by key, in LINK_FIELDS."""
+        rows = self._connection.execute(
+            f"SELECT account, service, {_COLUMNS}, first_seen_at, gone_at FROM links "
+            "JOIN accounts ON accounts.name = account WHERE account = ? ORDER BY key",
+            (account,),
+        )
+        for row in rows:
+            named = dict(
+                zip(("account", "service", *STATE, "first_seen_at", "gone_at"), row, strict=True)
+            )
+            named |= {name: _boolean(named[name]) for name in ("is_active", "is_public")}
+            yield tuple(named[name if name != "id" else "link_id"] for name in LINK_FIELDS)
+
+    def export_totals(self, account: str, window: Window) -> Iterator[Row]:
+        """The account's totals by the time they were observed at, then key, in TOTAL_FIELDS."""
+        return self._connection.execute(
+            "SELECT totals.account, service, link_id, link, observed_at, clicks, unique_clicks "
+            "FROM totals JOIN accounts ON accounts.name = totals.account "
+            "LEFT JOIN links ON (links.account, links.key) = (totals.account, totals.key) "
+            "WHERE totals.account = ? AND observed_at >= ? AND observed_at < ? "
+            "ORDER BY observed_at, totals.key",
+            (account, format_utc(window.start), format_utc(window.end)),
+        )
+
+    def _keep(self, account: str, link: Link, observed_at: datetime) -> None:
+        known = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM links WHERE account = ? AND key = ?", (account, link.key)
+        ).fetchone()
+        if known is None and self._adopt(account, link):
+            self._keep(account, link, observed_at)
+            return
+        if known is None:
+            self._insert(account, link, observed_at)
+            return
+        before = dict(zip(STATE, known, strict=True))
+        # A service without ids tells a link's hits and nothing else: that is no change.
+        describes = link.link_id is not None
+        told = {
+            name: value
+            for name, value in zip(STATE, _state_of(link), strict=True)
+            if describes or value is not None
+        }
+        now = {**before, **told}
+        if any(now[name] != before[name] for name in _CHANGES):
+            self._note_change(account, link.key, now, observed_at)
+        self._connection.execute(
+            f"UPDATE links SET ({_COLUMNS}, gone_at) = ({'?, ' * len(STATE)}NULL) "
+            "WHERE account = ? AND key = ?",
+            (*now.values(), account, link.key),
+        )
+
+    def _adopt(self, account: str, link: Link) -> bool:
+        """Give a link that was kept by its address, when it was made, the id that it has now."""
+        if link.link_id is None or link.link is None:
+            return False
+        renamed = [
+            self._connection.execute(
+                f"UPDATE {table} SET key = ? WHERE account = ? AND key = ?",
+                (link.key, account, link.link),
+            ).rowcount
+            for table in ("links", "link_changes", "totals")
+        ]
+        return renamed[0] > 0
+
+    def _insert(self, account: str, link: Link, seen_at: datetime) -> None:
+        state = _state_of(link)
+        inserted = self._connection.execute(
+            f"INSERT INTO links (account, key, {_COLUMNS}, first_seen_at) "
+            f"VALUES (?, ?, {'?, ' * len(STATE)}?) ON CONFLICT (account, key) DO NOTHING",
+            (account, link.key, *state, format_utc(seen_at)),
+        ).rowcount
+        if inserted:
+            now = dict(zip(STATE, state, strict=True))
+            self._note_change(account, link.key, now, seen_at)
+
+    def _note_change(
+        self, account: str, key: str, state: Mapping[str, object], seen_at: datetime
+    ) -> None:
+        """Keep a state beside the ones before; a link's first one is its number 1."""
+        self._connection.execute(
+            "INSERT INTO link_changes SELECT ?, ?, coalesce(max(number), 0) + 1, ?, ?, ? "
+            "FROM link_changes WHERE account = ? AND key = ?",
+            (account, key, format_utc(seen_at), *(state[name] for name in _CHANGES), account, key),
+        )
+
+
+def _boolean(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _state_of(link: Link) -> Sequence[object]:
+    return [getattr(link, name) for name in STATE]
