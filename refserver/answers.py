@@ -43,7 +43,7 @@ def list_answer(
         records = [
             dict(zip(fields, [value or None for value in row], strict=True)) for row in rows
         ]
-        return _json({"error": 0, "msg": "", **head, name: records}, 200)
+        return json_answer({"error": 0, "msg": "", **head, name: records}, 200)
     stated = "".join(f"<{key}>{value}</{key}>" for key, value in head.items())
     return _xml(
         [f"<error>0</error><msg/>{stated}<{name}>", *_xml_records(fields, rows), f"</{name}>"], 200
@@ -53,17 +53,21 @@ def list_answer(
 def error_answer(form: str, error: ApiError) -> Response:
     """An error in the asked format."""
     if form == "json":
-        return _json({"error": 1, "msg": error.message}, error.status)
+        return json_answer({"error": 1, "msg": error.message}, error.status)
     return _xml([f"<error>1</error><msg>{_escaped(error.message)}</msg>"], error.status)
 
 
-def legacy_error_answer(error: ApiError) -> Response:
-    """An error as the dialect `legacy-errors` has it: a success with a plain text."""
-    return Response(f"Error: {error.message}", 200, mimetype="text/plain")
-
-
-def _json(envelope: Mapping[str, object], status: int) -> Response:
+def json_answer(envelope: Mapping[str, object], status: int) -> Response:
     return Response(orjson.dumps(envelope), status, mimetype="application/json")
+
+
+def text_answer(text: str, status: int) -> Response:
+    return Response(text, status, mimetype="text/plain")
+
+
+def text_error_answer(error: ApiError, status: int) -> Response:
+    """An error as makeLink has it, and the dialect `legacy-errors` everywhere."""
+    return text_answer(f"Error: {error.message}", status)
 
 
 def _xml(parts: Iterable[str], status: int) -> Response:

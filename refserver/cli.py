@@ -50,7 +50,12 @@ _database_option = click.option(
     type=click.Choice(NAMES),
     help="A dialect of the contract; may be given several times.",
 )
-def serve(path: str, host: str, port: int, dialects: tuple[str, ...]) -> None:
+@click.option(
+    "--allow-control", is_flag=True, help="Let programs on this machine set faults by /_control/."
+)
+def serve(
+    *, path: str, host: str, port: int, dialects: tuple[str, ...], allow_control: bool
+) -> None:
     """Serve the API until TERM or INT.
 
     The first line on stdout is `listening on http://HOST:PORT`; requests are logged on stderr,
@@ -65,7 +70,8 @@ def serve(path: str, host: str, port: int, dialects: tuple[str, ...]) -> None:
     with ExitStack() as stack:
         database = stack.enter_context(closing(_open_database(path)))
         try:
-            url = stack.enter_context(running(create_app(database, dialects), host, port))
+            app = create_app(database, dialects, allow_control=allow_control)
+            url = stack.enter_context(running(app, host, port))
         except OSError as error:
             raise click.UsageError(f"can't listen on {host}:{port}: {error}") from None
         click.echo(f"listening on {url}")

@@ -1,15 +1,4 @@
-"""The reference server's database: accounts, links, clicks.
-
-Its tables have plain names and columns, so that a test can count clicks by a way other than the
-API:
-
-    accounts(id, login, password_salt, password_digest, timezone)
-    links(id, account_id, external_url, host, vanity_link, title, "group")
-    clicks(id, account_id, link_id, clicked_at_utc, clicked_at_local, ip, country, referrer,
-           user_agent, is_unique, conversion)
-
-No value is an empty text.
-"""
+"""The reference server's database: accounts, links, clicks. Its tables: `refserver/schema.py`."""
 
 import sqlite3
 import threading
@@ -22,49 +11,30 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from refserver.answers import xml_safe
-from refserver.passwords import PasswordChecker, PasswordHash, hash_password
+from refserver.passwords import (
+    PasswordChecker,
+    PasswordHash,
+    hash_linkbee_password,
+    hash_password,
+    linkbee_text,
+)
+from refserver.records import NewClick, NewLink
+from refserver.schema import prepare
 from refserver.timestamps import local_text, utc_text
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS accounts (
-    id INTEGER PRIMARY KEY,
-    login TEXT NOT NULL UNIQUE,
-    password_salt BLOB NOT NULL,
-    password_digest BLOB NOT NULL,
-    timezone TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS links (
-    id INTEGER PRIMARY KEY,
-    account_id INTEGER NOT NULL REFERENCES accounts (id),
-    external_url TEXT NOT NULL,
-    host TEXT NOT NULL,
-    vanity_link TEXT NOT NULL,
-    title TEXT NOT NULL,
-    "group" TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS links_of_account ON links (account_id, "group");
-CREATE TABLE IF NOT EXISTS clicks (
-    id INTEGER PRIMARY KEY,
-    account_id INTEGER NOT NULL REFERENCES accounts (id),
-    link_id INTEGER NOT NULL REFERENCES links (id),
-    clicked_at_utc TEXT NOT NULL,
-    clicked_at_local TEXT NOT NULL,
-    ip TEXT NOT NULL,
-    country TEXT NOT NULL,
-    referrer TEXT NOT NULL,
-    user_agent TEXT NOT NULL,
-    is_unique INTEGER NOT NULL,
-    conversion TEXT NOT NULL
-) STRICT;
--- Holds all that counting and paging look at, filters included, in the order of the pages.
-CREATE INDEX IF NOT EXISTS clicks_in_order
-    ON clicks (account_id, clicked_at_local, id, link_id);
-"""
 
 _INSERT_CLICK = """
 INSERT INTO clicks (account_id, link_id, clicked_at_utc, clicked_at_local, ip, country, referrer,
                     user_agent, is_unique, conversion)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+_INSERT_LINK = """
+INSERT INTO links (account_id, external_url, host, vanity_link, title, "group", description, notes,
+                   created_at_utc, created_at_local, expires_at, is_active, is_public, alert_at,
+                   deactivate_at, has_alert_email, has_plus_tracking, has_public_tracking,
+                   has_conversion_tracking, password_salt, password_digest)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+RETURNING id
 """
 
 _BUSY_TIMEOUT_SECONDS = 30
@@ -81,19 +51,6 @@ class Account(NamedTuple):
     zone: ZoneInfo
 
 
-class NewClick(NamedTuple):
-    """A click to be recorded. Empty texts are no values."""
-
-    link_id: int
-    clicked_at: datetime
-    ip: str = ""
-    country: str = ""
-    referrer: str = ""
-    user_agent: str = ""
-    is_unique: bool = True
-    conversion: str = ""
-
-
 class Database:
     """Opens the file, or creates it. Any thread may use it at any time.
 
@@ -108,10 +65,10 @@ class Database:
         self._closed = False
         self._writer = self._open()
         try:
-            self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute("PRAGMA synchronous = NORMAL")
             self._writer.execute("PRAGMA foreign_keys = ON")
-            self._writer.executescript(_SCHEMA)
+            prepare(self._writer)
+            self._writer.execute("PRAGMA journal_mode = WAL")
         except BaseException:
             self._writer.close()
             raise
@@ -160,12 +117,13 @@ class Database:
         """The new account's id. LoginTakenError, or ZoneInfoNotFoundError for the timezone."""
         ZoneInfo(timezone)
         kept = hash_password(password)
+        linkbee = hash_linkbee_password(password, kept.salt)
         try:
             with self.writing() as connection:
                 (account_id,) = connection.execute(
-                    "INSERT INTO accounts (login, password_salt, password_digest, timezone)"
-                    " VALUES (?, ?, ?, ?) RETURNING id",
-                    (login, kept.salt, kept.digest, timezone),
+                    "INSERT INTO accounts (login, password_salt, password_digest, timezone,"
+                    " linkbee_digest) VALUES (?, ?, ?, ?, ?) RETURNING id",
+                    (login, kept.salt, kept.digest, timezone, linkbee.digest),
                 ).fetchone()
         except sqlite3.IntegrityError:
             raise LoginTakenError(f"there is an account {login!r} already") from None
@@ -173,15 +131,24 @@ class Database:
 
     def account(self, login: str, password: str) -> Account | None:
         """The account, or None where login or password is wrong."""
+        return self._checked_account("password_digest", login, password)
+
+    def linkbee_account(self, login: str, digest: bytes) -> Account | None:
+        """The account by its password's MD5 digest. An account of version 0 has none kept."""
+        return self._checked_account("linkbee_digest", login, linkbee_text(digest))
+
+    def _checked_account(self, column: str, login: str, password: str) -> Account | None:
         with self.reading() as connection:
             row = connection.execute(
-                "SELECT id, password_salt, password_digest, timezone"
-                " FROM accounts WHERE login = ?",
+                f"SELECT id, password_salt, {column}, timezone FROM accounts WHERE login = ?",  # noqa: S608
                 (login,),
             ).fetchone()
-        if row is None or not self._passwords.matches(password, PasswordHash(row[1], row[2])):
+        if row is None or not self.is_password(password, PasswordHash(row[1], row[2])):
             return None
         return Account(row[0], ZoneInfo(row[3]))
+
+    def is_password(self, password: str, kept: PasswordHash) -> bool:
+        return self._passwords.matches(password, kept)
 
     def add_link(
         self,
@@ -193,15 +160,28 @@ class Database:
         host: str = "",
         vanity_link: str = "",
     ) -> int:
-        """The new link's id. Without a host of its own it shows the request's."""
-        texts = (external_url, host, vanity_link, title, group)
+        """The new link's id; `add_links` takes all that a link can have."""
+        link = NewLink(
+            external_url=external_url,
+            title=title,
+            group=group,
+            host=host,
+            vanity_link=vanity_link,
+        )
+        return self.add_links(account_id, [link])[0]
+
+    def add_links(self, account_id: int, links: Iterable[NewLink]) -> list[int]:
+        """The new links' ids, in their order. ValueError for a creation time without a zone."""
         with self.writing() as connection:
-            (link_id,) = connection.execute(
-                'INSERT INTO links (account_id, external_url, host, vanity_link, title, "group")'
-                " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
-                (account_id, *map(xml_safe, texts)),
-            ).fetchone()
-        return int(link_id)
+            zone = self._zone(connection, account_id)
+            return [
+                int(
+                    connection.execute(_INSERT_LINK, _link_row(account_id, zone, link)).fetchone()[
+                        0
+                    ]
+                )
+                for link in links
+            ]
 
     def rename_link(self, link_id: int, title: str) -> None:
         """LookupError where there is no such link."""
@@ -215,32 +195,61 @@ class Database:
     def add_clicks(self, account_id: int, clicks: Iterable[NewClick]) -> None:
         """Records the clicks, ids in their order. ValueError for a time without a zone."""
         with self.writing() as connection:
-            (timezone,) = connection.execute(
-                "SELECT timezone FROM accounts WHERE id = ?", (account_id,)
-            ).fetchone()
-            zone = ZoneInfo(timezone)
+            zone = self._zone(connection, account_id)
             connection.executemany(
                 _INSERT_CLICK, (_click_row(account_id, zone, click) for click in clicks)
             )
 
+    @staticmethod
+    def _zone(connection: sqlite3.Connection, account_id: int) -> ZoneInfo:
+        (timezone,) = connection.execute(
+            "SELECT timezone FROM accounts WHERE id = ?", (account_id,)
+        ).fetchone()
+        return ZoneInfo(timezone)
+
     def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(
+        connection = sqlite3.connect(
             self._path,
             timeout=_BUSY_TIMEOUT_SECONDS,
             isolation_level=None,
             check_same_thread=False,
         )
+        # SQLite's own lower() knows ASCII alone.
+        connection.create_function("casefold", 1, str.casefold, deterministic=True)
+        return connection
+
+
+def _link_row(account_id: int, zone: ZoneInfo, link: NewLink) -> tuple[object, ...]:
+    kept = hash_password(link.password) if link.password else PasswordHash(b"", b"")
+    return (
+        account_id,
+        xml_safe(link.external_url),
+        xml_safe(link.host),
+        xml_safe(link.vanity_link),
+        xml_safe(link.title),
+        xml_safe(link.group),
+        xml_safe(link.description),
+        xml_safe(link.notes),
+        *(("", "") if link.created_at is None else _time_texts(link.created_at, zone)),
+        link.expires_at,
+        link.is_active,
+        link.is_public,
+        link.alert_at,
+        link.deactivate_at,
+        link.has_alert_email,
+        link.has_plus_tracking,
+        link.has_public_tracking,
+        link.has_conversion_tracking,
+        kept.salt,
+        kept.digest,
+    )
 
 
 def _click_row(account_id: int, zone: ZoneInfo, click: NewClick) -> tuple[object, ...]:
-    if click.clicked_at.tzinfo is None:
-        raise ValueError(f"a click's time needs a zone: {click.clicked_at}")
-    instant = click.clicked_at.astimezone(UTC)
     return (
         account_id,
         click.link_id,
-        utc_text(instant),
-        local_text(instant, zone),
+        *_time_texts(click.clicked_at, zone),
         xml_safe(click.ip),
         xml_safe(click.country),
         xml_safe(click.referrer),
@@ -248,3 +257,11 @@ def _click_row(account_id: int, zone: ZoneInfo, click: NewClick) -> tuple[object
         int(click.is_unique),
         xml_safe(click.conversion),
     )
+
+
+def _time_texts(moment: datetime, zone: ZoneInfo) -> tuple[str, str]:
+    """The instant in UTC and in account time."""
+    if moment.tzinfo is None:
+        raise ValueError(f"a time needs a zone: {moment}")
+    instant = moment.astimezone(UTC)
+    return utc_text(instant), local_text(instant, zone)

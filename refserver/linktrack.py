@@ -1,22 +1,25 @@
 """The Linktrack API, version 1.0: what each of its methods answers."""
 
-import string
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from flask import Request, Response
 
-from refserver.answers import ApiError, list_answer, xml_safe
+from refserver.addresses import link_address
+from refserver.answers import ApiError, list_answer, text_answer, xml_safe
 from refserver.database import Account, Database
 from refserver.dialects import RENAMED_FIELDS, RENAMED_PARAMETERS
 from refserver.history import HistoryQuery, HistoryRow, count_clicks, read_page
+from refserver.linkform import read_link
+from refserver.links import SORTS, LinksQuery, count_links, read_links
+from refserver.names import refuse_taken_name
 from refserver.parameters import FORMATS, Parameters
 from refserver.timestamps import local_text
 
 _LARGEST_PAGE = 1000
 _LARGEST_OFFSET = 10**18 - 1
 _CAP = 500
-_DIGITS = string.digits + string.ascii_lowercase
+_ORDERS = ("asc", "desc")
 _CLICK_FIELDS = (
     "id",
     "link_id",
@@ -31,6 +34,23 @@ _CLICK_FIELDS = (
     "user_agent",
     "is_unique",
     "conversion",
+)
+_LINK_FIELDS = (
+    "id",
+    "link",
+    "external_url",
+    "host",
+    "title",
+    "vanity_link",
+    "description",
+    "notes",
+    "group",
+    "clicks",
+    "unique_clicks",
+    "created_at",
+    "expires_at",
+    "is_active",
+    "is_public",
 )
 
 
@@ -53,17 +73,51 @@ class Linktrack:
         parameters = Parameters.of(request, self._parameter_names)
         form = parameters.choice("format", FORMATS)
         account = self._authenticate(parameters)
-        limit = parameters.number("limit", least=1, most=_LARGEST_PAGE, default=_LARGEST_PAGE)
+        limit = self._limit(parameters)
         query = self._history_query(parameters, account, min(limit, self._most_records))
-        head = {"limit": limit, "offset": query.offset}
         with self._database.reading() as connection:
-            if "no-total" not in self._dialects:
-                head = {"total": count_clicks(connection, query), **head}
+            head = self._head(lambda: count_clicks(connection, query), limit, query.offset)
             page = read_page(connection, query)
         rows = _shown(page, xml_safe(request.host))
         if "no-id" in self._dialects:
             rows = [row[1:] for row in rows]
         return list_answer(form, head, "history", self._click_fields, rows)
+
+    def get_links(self, request: Request) -> Response:
+        parameters = Parameters.of(request, self._parameter_names)
+        form = parameters.choice("format", FORMATS)
+        account = self._authenticate(parameters)
+        limit = self._limit(parameters)
+        search = parameters.text("search")
+        query = LinksQuery(
+            account_id=account.id,
+            link_ids=parameters.numbers("link_id"),
+            group=parameters.text("group"),
+            search=None if search is None else xml_safe(search),
+            sort=parameters.choice("sort", SORTS),
+            descending=parameters.choice("order", _ORDERS) == "desc",
+            limit=min(limit, self._most_records),
+            offset=_offset(parameters),
+        )
+        with self._database.reading() as connection:
+            head = self._head(lambda: count_links(connection, query), limit, query.offset)
+            page = read_links(connection, query)
+        host = xml_safe(request.host)
+        rows = [
+            (str(row.id), link_address(row.id, row.host, row.vanity_link, host), *row[1:])
+            for row in page
+        ]
+        return list_answer(form, head, "links", _LINK_FIELDS, rows)
+
+    def make_link(self, request: Request) -> Response:
+        parameters = Parameters.of(request, self._parameter_names)
+        account = self._authenticate(parameters)
+        link = read_link(parameters, by_post=request.method == "POST", created_at=self._clock())
+        with self._database.writing() as connection:
+            refuse_taken_name(connection, link.host, link.vanity_link)
+            (link_id,) = self._database.add_links(account.id, [link])
+        host = xml_safe(request.host)
+        return text_answer(link_address(link_id, link.host, link.vanity_link, host), 200)
 
     def _authenticate(self, parameters: Parameters) -> Account:
         login, password = parameters.text("login"), parameters.text("pass")
@@ -86,18 +140,24 @@ class Linktrack:
             group=parameters.text("group"),
             newest_first=self._newest_first(parameters),
             limit=limit,
-            offset=self._offset(parameters),
+            offset=0 if "no-offset" in self._dialects else _offset(parameters),
         )
 
     def _newest_first(self, parameters: Parameters) -> bool:
         if "newest-first" in self._dialects:
             return True
-        return parameters.choice("order", ("asc", "desc")) == "desc"
+        return parameters.choice("order", _ORDERS) == "desc"
 
-    def _offset(self, parameters: Parameters) -> int:
-        if "no-offset" in self._dialects:
-            return 0
-        return parameters.number("offset", least=0, most=_LARGEST_OFFSET, default=0)
+    def _limit(self, parameters: Parameters) -> int:
+        return parameters.number("limit", least=1, most=_LARGEST_PAGE, default=_LARGEST_PAGE)
+
+    def _head(self, count: Callable[[], int], limit: int, offset: int) -> dict[str, int]:
+        stated = {} if "no-total" in self._dialects else {"total": count()}
+        return {**stated, "limit": limit, "offset": offset}
+
+
+def _offset(parameters: Parameters) -> int:
+    return parameters.number("offset", least=0, most=_LARGEST_OFFSET, default=0)
 
 
 def _shown(page: list[HistoryRow], request_host: str) -> list[tuple[str, ...]]:
@@ -106,19 +166,7 @@ def _shown(page: list[HistoryRow], request_host: str) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for row in page:
         if row.link_id not in links:
-            links[row.link_id] = (str(row.link_id), _link_text(row, request_host))
+            address = link_address(row.link_id, row.host, row.vanity_link, request_host)
+            links[row.link_id] = (str(row.link_id), address)
         rows.append((row.id, *links[row.link_id], *row[4:]))
     return rows
-
-
-def _link_text(row: HistoryRow, request_host: str) -> str:
-    name = row.vanity_link or "." + _base36(row.link_id)
-    return f"http://{row.host or request_host}/{name}"
-
-
-def _base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits

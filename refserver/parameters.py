@@ -45,9 +45,9 @@ class Parameters:
         if not given:
             return None
         if len(given) > 1:
-            raise self._error(name, "takes one value, not several")
+            raise self.error(name, "takes one value, not several")
         if not given[0]:
-            raise self._error(name, "takes a value, or is left out")
+            raise self.error(name, "takes a value, or is left out")
         return given[0]
 
     def choice(self, name: str, choices: tuple[str, ...]) -> str:
@@ -56,7 +56,7 @@ class Parameters:
         if text is None:
             return choices[0]
         if text not in choices:
-            raise self._error(name, f"takes {' or '.join(choices)}")
+            raise self.error(name, f"takes {' or '.join(choices)}")
         return text
 
     def number(self, name: str, *, least: int, most: int, default: int) -> int:
@@ -64,13 +64,13 @@ class Parameters:
         if text is None:
             return default
         if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
-            raise self._error(name, f"takes a whole number from {least} to {most}")
+            raise self.error(name, f"takes a whole number from {least} to {most}")
         return int(text)
 
     def local_time(self, name: str) -> str | None:
         text = self.text(name)
         if text is not None and not is_local_time(text):
-            raise self._error(name, "takes a real date and time as YYYY-MM-DD HH:MM:SS")
+            raise self.error(name, "takes a real date and time as YYYY-MM-DD HH:MM:SS")
         return text
 
     def numbers(self, name: str) -> list[int] | None:
@@ -80,10 +80,17 @@ class Parameters:
             return None
         items = text.split(",")
         if not all(_NUMBER.fullmatch(item) for item in items):
-            raise self._error(name, "takes one number, or several with commas between")
+            raise self.error(name, "takes one number, or several with commas between")
         return [int(item) for item in items]
 
-    def _error(self, name: str, takes: str) -> ApiError:
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        return self.choice(name, ("1", "0") if default else ("0", "1")) == "1"
+
+    def is_given(self, name: str) -> bool:
+        return self._names.get(name, name) in self._values
+
+    def error(self, name: str, takes: str) -> ApiError:
+        """The error that says what the parameter takes."""
         return ApiError(400, f"{self._names.get(name, name)}: {takes}")
 
 

@@ -18,6 +18,18 @@ def hash_password(password: str) -> PasswordHash:
     return PasswordHash(salt, _scrypt(password, salt))
 
 
+def hash_linkbee_password(password: str, salt: bytes) -> PasswordHash:
+    """What is kept to check Linkbee's `pass` by: its `linkbee_text` matches this."""
+    # The digest is what Linkbee's API asks for. Here it is hashed once more before it is kept.
+    digest = hashlib.md5(password.encode(), usedforsecurity=False).digest()
+    return PasswordHash(salt, _scrypt(linkbee_text(digest), salt))
+
+
+def linkbee_text(digest: bytes) -> str:
+    """The MD5 digest that a client sent, as the password that it is in effect."""
+    return digest.hex()
+
+
 class PasswordChecker:
     """Compares passwords with their hashes.
 

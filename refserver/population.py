@@ -9,10 +9,14 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from refserver import samples
-from refserver.database import Database, NewClick
+from refserver.database import Database
+from refserver.records import NewClick, NewLink
 from refserver.rhythm import find_repeats, plan_stretches
 
 _UNIQUE_SECONDS = 30 * 60
+_LINKS_SECONDS = 200 * 24 * 3600
+# Of so many links these are made in the same second as the one before.
+_IMPORT_EVERY, _IMPORTED = 10, range(3, 7)
 
 # Every so many events one is a person who clicks again and again within a second, and one is
 # a crowd, such as a mailing's scanners. By count and not by chance: small populations have both.
@@ -67,31 +71,52 @@ def populate(
     rng = random.Random(seed)  # noqa: S311
     with database.writing():
         account_id = database.add_account(login, password, timezone)
-        link_ids = _add_links(database, account_id, links, rng)
+        times = _creation_times(links, first, seed)
+        link_ids = _add_links(database, account_id, times, rng)
         population = _Population(link_ids, clicks, rng)
         database.add_clicks(account_id, population.clicks(first, last, ZoneInfo(timezone)))
     return account_id
 
 
-def _add_links(database: Database, account_id: int, links: int, rng: random.Random) -> list[int]:
-    """Adds the links; their ids, the most popular first."""
-    ids = []
-    for number in range(links):
-        title = samples.TITLES[number % len(samples.TITLES)]
-        if title and number >= len(samples.TITLES):
-            title = f"{title} {number}"
-        ids.append(
-            database.add_link(
-                account_id,
-                external_url=samples.DESTINATIONS[number % len(samples.DESTINATIONS)],
-                title=title,
-                group=samples.GROUPS[number % len(samples.GROUPS)],
-                host=samples.HOSTS[number % len(samples.HOSTS)],
-                vanity_link=f"offer-{number}-{account_id}" if number % 7 == 4 else "",
-            )
-        )
+def _add_links(
+    database: Database, account_id: int, times: Sequence[datetime], rng: random.Random
+) -> list[int]:
+    """Adds a link for each time of creation; their ids, the most popular first."""
+    ids = database.add_links(
+        account_id, (_new_link(number, account_id, time) for number, time in enumerate(times))
+    )
     rng.shuffle(ids)
     return ids
+
+
+def _creation_times(links: int, first: int, seed: int) -> list[datetime]:
+    """Before any click, in the order of the ids; some at once, as when a list is imported."""
+    # Apart from the clicks, which the seed alone has made since before links had these times.
+    rng = random.Random(f"links {seed}")  # noqa: S311
+    seconds = sorted(first - 1 - rng.randrange(_LINKS_SECONDS) for _ in range(links))
+    for number in range(links):
+        if number % _IMPORT_EVERY in _IMPORTED:
+            seconds[number] = seconds[number - 1]
+    return [datetime.fromtimestamp(second, UTC) for second in seconds]
+
+
+def _new_link(number: int, account_id: int, created_at: datetime) -> NewLink:
+    title = samples.TITLES[number % len(samples.TITLES)]
+    if title and number >= len(samples.TITLES):
+        title = f"{title} {number}"
+    return NewLink(
+        external_url=samples.DESTINATIONS[number % len(samples.DESTINATIONS)],
+        title=title,
+        group=samples.GROUPS[number % len(samples.GROUPS)],
+        host=samples.HOSTS[number % len(samples.HOSTS)],
+        vanity_link=f"offer-{number}-{account_id}" if number % 7 == 4 else "",
+        description=samples.DESCRIPTIONS[number % len(samples.DESCRIPTIONS)],
+        notes=samples.NOTES[number % len(samples.NOTES)],
+        created_at=created_at,
+        expires_at="2099-12-31 23:59:59" if number % 9 == 5 else "",
+        is_active=number % 25 != 24,
+        is_public=number % 3 == 0,
+    )
 
 
 class _Population:

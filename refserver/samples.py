@@ -25,6 +25,8 @@ TITLES: Sequence[str] = (
     "null",
 )
 GROUPS: Sequence[str] = ("newsletter", "contest", "", "Zürich & Söhne", "<none>", "partners")
+DESCRIPTIONS: Sequence[str] = ("", "", "Ends on Sunday", "", "Für alle <Kunden> & Gäste 🎁", "")
+NOTES: Sequence[str] = ("", "", "", "ask Zoë before\r\nchanging this", "")
 DESTINATIONS: Sequence[str] = (
     "https://www.example.com/",
     "https://shop.example.com/item?id=1&ref=mail&utm_source=a%20b",

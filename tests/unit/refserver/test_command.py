@@ -95,6 +95,28 @@ def test_serve_ends_while_connections_are_open(tmp_path) -> None:
     assert process.returncode == 0
 
 
+def test_serve_obeys_only_where_it_is_allowed_to(tmp_path) -> None:
+    """Without `--allow-control` there is no /_control/."""
+    for options, status in ((), 404), (("--allow-control",), 200):
+        with serving(tmp_path / "reference.db", *options) as (_, url):
+            answer = requests.post(f"{url}/_control/reset", json={}, timeout=10)
+            assert answer.status_code == status
+
+
+def test_serve_ends_while_its_proxy_is_at_work(tmp_path) -> None:
+    """A body that drips doesn't keep the server alive."""
+    with serving(tmp_path / "reference.db", "--allow-control") as (process, url):
+        order = {"fault": "drip", "seconds": 60}
+        proxy = requests.post(f"{url}/_control/proxy", json=order, timeout=10).json()["url"]
+        with requests.get(f"{proxy}/.1", stream=True, timeout=10) as response:
+            assert response.status_code == 404
+            began = time.monotonic()
+            process.terminate()
+            process.communicate(timeout=10)
+    assert time.monotonic() - began < 2
+    assert process.returncode == 0
+
+
 def test_serve_takes_several_requests_at_once(tmp_path) -> None:
     """Threads of clients are answered side by side."""
     statuses = []

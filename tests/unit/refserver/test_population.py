@@ -203,6 +203,21 @@ def test_visitors_have_addresses_of_both_kinds(populated) -> None:
     assert min(len(six), len(addresses) - len(six)) > 100
 
 
+def test_links_have_all_that_get_links_shows(populated) -> None:
+    """Of each field some with and some without; made before the first click, some at once."""
+    for column in ("host", "title", "vanity_link", "description", "notes", "expires_at"):
+        values = {text for (text,) in rows(populated, f"SELECT {column} FROM links")}
+        assert len(values) > 1, column
+        assert "" in values, column
+    for column in ("is_active", "is_public"):
+        assert set(rows(populated, f"SELECT {column} FROM links")) == {(0,), (1,)}
+    created = [text for (text,) in rows(populated, "SELECT created_at_utc FROM links ORDER BY id")]
+    assert created == sorted(created)
+    assert len(set(created)) < len(created)
+    ((first,),) = rows(populated, "SELECT min(clicked_at_utc) FROM clicks")
+    assert created[-1] < first
+
+
 def test_now_and_then_a_click_converts(populated) -> None:
     """An amount with two decimals, for some clicks of a thousand."""
     amounts = rows(populated, "SELECT conversion FROM clicks WHERE conversion != ''")
