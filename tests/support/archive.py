@@ -14,7 +14,7 @@ from archiver.model import RunReport
 from jobs import daily
 from jobs.archiving import Job
 from jobs.backfill import Backfill
-from jobs.export import Export, whole_file
+from jobs.export import Export, What, whole_file
 from jobs.status import archive_status
 from support.service import COMPARED, LOGIN, PASSWORD
 
@@ -52,8 +52,8 @@ class TestArchive:
         text = f'[archive]\ndirectory = "archive"\nstore = "{self.store}"\n\n{accounts}'
         self.path.write_text(text, encoding="utf-8")
 
-    def run(self, now: datetime) -> RunReport:
-        return self._execute("run", daily.plan, now)
+    def run(self, now: datetime, password: str = PASSWORD) -> RunReport:
+        return self._execute("run", daily.plan, now, password)
 
     def backfill(self, start: str, end: str, now: datetime, *, again: bool = False) -> RunReport:
         return self._execute("backfill", Backfill(start, end, again=again).plan, now)
@@ -63,11 +63,16 @@ class TestArchive:
         account: Mapping[str, Any] = archive_status(load_config(self.path), now)["accounts"][0]
         return account
 
-    def export(self) -> bytes:
+    def export(self, what: What = "clicks") -> bytes:
         path = self.path.parent / "export.jsonl"
         with whole_file(path) as file:
-            Export("clicks", (), None, None, "jsonl").write(self.directory, file)
+            Export(what, (), None, None, "jsonl").write(self.directory, file)
         return path.read_bytes()
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask the ledger's database, past the program."""
+        with closing(sqlite3.connect(self.directory / "archive.db")) as connection:
+            return connection.execute(sql).fetchall()
 
     @property
     def directory(self) -> Path:
@@ -86,8 +91,10 @@ class TestArchive:
             rows = map(dict, connection.execute("SELECT * FROM clicks"))
             return [{**row, "is_unique": _boolean(row["is_unique"])} for row in rows]
 
-    def _execute(self, command: str, plan: Any, now: datetime) -> RunReport:
-        passwords = dict.fromkeys(self.names, PASSWORD)
+    def _execute(
+        self, command: str, plan: Any, now: datetime, password: str = PASSWORD
+    ) -> RunReport:
+        passwords = dict.fromkeys(self.names, password)
         config = load_config(self.path)
         return Job(command, config, passwords, plan, clock=lambda: now).execute()
 

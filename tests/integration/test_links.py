@@ -1,0 +1,254 @@
+"""Links and totals beside the clicks: Linktrack's and Linkbee's, and links that are made here."""
+
+import json
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from hashlib import md5
+
+import pytest
+import requests
+from support.archive import TestArchive
+from support.service import LOGIN, PASSWORD, Service
+
+from archiver.config import load_config
+from archiver.errors import AccountError
+from jobs.make_link import make_link
+from refserver.app import create_app
+from refserver.serving import running
+from refserver.shortlinks import add_short_link
+
+START = datetime(2025, 9, 1, tzinfo=UTC)
+NOON = datetime(2025, 9, 5, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+#: Passwords whose MD5 has a byte that means something in a query.
+DIGESTS_WITH = {
+    b"&": "pass0",
+    b"%": "pass1",
+    b"+": "pass24",
+    b" ": "pass41",
+    b"\x00": "pass14",
+}
+
+
+@contextmanager
+def counted(service: Service, dialects=()):
+    """Serve both APIs; give the address, and the paths that were asked for."""
+    app = create_app(service.database, dialects)
+    inner, asked = app.wsgi_app, []
+
+    def outer(environ, start_response):
+        asked.append(environ["PATH_INFO"].rpartition("/")[2])
+        return inner(environ, start_response)
+
+    app.wsgi_app = outer
+    with running(app) as address:
+        yield address, asked
+
+
+def exported(archive: TestArchive, what: str) -> list[dict]:
+    return [json.loads(line) for line in archive.export(what).splitlines()]
+
+
+def linkbee(folder, address: str, links: list[str], **settings) -> TestArchive:
+    """An archive of one Linkbee account."""
+    archive = TestArchive(folder, address)
+    given = {"links": links, "requests_per_second": 0, **settings} if links else settings
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
+    archive.path.write_text(
+        '[archive]\ndirectory = "archive"\n\n[[accounts]]\nname = "acme"\nservice = "linkbee"\n'
+        f'base_url = "{address}/api.php"\nlogin = "{LOGIN}"\npassword_env = "PASSWORD"\n{lines}',
+        encoding="utf-8",
+    )
+    return archive
+
+
+@pytest.mark.parametrize("form", ["xml", "json"])
+@pytest.mark.parametrize("dialects", [(), ("no-total",), ("renamed", "legacy-errors")])
+def test_each_run_keeps_links_and_totals(utc, tmp_path, form, dialects):
+    """Every link is there with its definition, and its totals are the service's."""
+    utc.populate(800, START, NOON, links=30)
+    renamed = {
+        "parameters": {"start": "date_from", "end": "date_to", "limit": "count", "offset": "skip"},
+        "fields": {"clicked_at": "created_at", "referrer": "referer", "user_agent": "agent"},
+    }
+    settings = renamed if "renamed" in dialects else {}
+    with utc.serving(dialects) as url:
+        archive = TestArchive(tmp_path / "a", url, totals=True, format=form, **settings)
+        assert archive.run(NOON).outcome == "complete"
+    with utc.database.reading() as connection:
+        truth = dict(
+            connection.execute("SELECT link_id, count(*) FROM clicks GROUP BY link_id").fetchall()
+        )
+        titles = dict(connection.execute("SELECT id, title FROM links").fetchall())
+    totals = {int(total["link_id"]): total["clicks"] for total in exported(archive, "totals")}
+    assert {link: clicks for link, clicks in totals.items() if clicks} == truth
+    links = {int(link["id"]): link["title"] for link in exported(archive, "links")}
+    assert links == {link: title or None for link, title in titles.items()}
+
+
+def test_totals_of_5000_links_take_5_requests(utc, tmp_path):
+    """A page holds a thousand links, and none is asked for twice."""
+    utc.open_account()
+    with utc.database.writing():
+        for number in range(4999):
+            utc.database.add_link(utc.account_id, external_url=f"https://example.com/{number}")
+    with counted(utc) as (address, asked):
+        archive = TestArchive(tmp_path / "a", f"{address}/api/v1_0/", totals=True)
+        assert archive.run(NOON).outcome == "complete"
+    assert asked.count("getLinks") == 5
+    assert len(exported(archive, "totals")) == 5000
+
+
+def test_a_changed_link_is_kept_beside_what_it_was(utc, tmp_path):
+    """Each destination and title that was seen stays, with when it was first seen."""
+    utc.populate(100, START, NOON, links=3)
+    with utc.serving() as url:
+        archive = TestArchive(tmp_path / "a", url, totals=True)
+        archive.run(NOON)
+        before = exported(archive, "links")[1]
+        utc.database.rename_link(2, "renamed")
+        archive.run(NOON + DAY)
+        archive.run(NOON + 2 * DAY)
+    rows = archive.query("SELECT number, seen_at, title FROM link_changes WHERE key = '2'")
+    assert rows == [
+        (1, "2025-09-05T12:00:00Z", before["title"]),
+        (2, "2025-09-06T12:00:00Z", "renamed"),
+    ]
+    assert exported(archive, "links")[1]["title"] == "renamed"
+
+
+def test_a_link_that_is_gone_is_marked_and_stays(utc, tmp_path):
+    """Links that the service doesn't list any more aren't forgotten; one that is back is back."""
+    utc.open_account()
+    link = utc.database.add_link(utc.account_id, external_url="https://example.com/gone")
+    with utc.serving() as url:
+        archive = TestArchive(tmp_path / "a", url, totals=True)
+        archive.run(NOON)
+        with utc.database.writing() as connection:
+            connection.execute("DELETE FROM links WHERE id = ?", (link,))
+        archive.run(NOON + DAY)
+        archive.run(NOON + 2 * DAY)
+    assert [each["gone_at"] for each in exported(archive, "links")] == [
+        None,
+        "2025-09-06T12:00:00Z",
+    ]
+    assert len(archive.query("SELECT * FROM totals WHERE key = '2'")) == 1
+
+
+def test_totals_that_fail_harm_no_clicks(utc, tmp_path, monkeypatch):
+    """Clicks are archived all the same, and the report says what is missing."""
+    monkeypatch.setattr("archiver.sources.transport._BACKOFF_SECONDS", 0.01)
+    utc.populate(500, START, NOON, links=3)
+    app = create_app(utc.database, ())
+    inner = app.wsgi_app
+
+    def outer(environ, start_response):
+        if environ["PATH_INFO"].endswith("getLinks"):
+            start_response("500 Oops", [("Content-Length", "0")])
+            return [b""]
+        return inner(environ, start_response)
+
+    app.wsgi_app = outer
+    with running(app) as address:
+        archive = TestArchive(tmp_path / "a", f"{address}/api/v1_0/", totals=True)
+        account = archive.run(NOON).accounts[0]
+    assert account.outcome == "partial"
+    assert account.error.startswith("links and totals: ")
+    assert archive.clicks() == utc.clicks_between(NOON - DAY, NOON - timedelta(minutes=10))
+
+
+def test_a_made_link_is_kept_and_becomes_the_service_s_own(utc, tmp_path):
+    """It is printed and kept; once the service lists it, it is one link and not two."""
+    utc.open_account()
+    with utc.serving() as url:
+        archive = TestArchive(tmp_path / "a", url, totals=True)
+        config = load_config(archive.path)
+        options = {"external_url": "https://example.com/a?b=c&d", "title": "Ünïcode 🏆"}
+        made = make_link(config, config.accounts[0], PASSWORD, options, NOON)
+        assert [each["link"] for each in exported(archive, "links")] == [made]
+        archive.run(NOON + DAY)
+    links = exported(archive, "links")
+    assert [each["id"] for each in links] == ["1", "2"]
+    assert (links[1]["link"], links[1]["title"]) == (made, "Ünïcode 🏆")
+    assert links[1]["first_seen_at"] == "2025-09-05T12:00:00Z"
+    assert links[1]["gone_at"] is None
+
+
+def test_a_link_that_the_service_refuses_to_make_is_said(utc, tmp_path):
+    """The service's own words, and nothing is kept."""
+    utc.open_account()
+    with utc.serving() as url:
+        archive = TestArchive(tmp_path / "a", url)
+        config = load_config(archive.path)
+        with pytest.raises(AccountError, match=r"made no link.*external_url"):
+            make_link(config, config.accounts[0], PASSWORD, {"external_url": "nowhere"}, NOON)
+    assert exported(archive, "links") == []
+
+
+def test_linkbee_keeps_hits_of_each_link_and_of_the_account(utc, tmp_path):
+    """Configured links, links made here, and the account's total, run after run."""
+    utc.open_account()
+    with counted(utc) as (address, _):
+        archive = linkbee(tmp_path / "a", address, [])
+        config = load_config(archive.path)
+        made = make_link(
+            config, config.accounts[0], PASSWORD, {"external_url": "https://e.example/"}, NOON
+        )
+        add = add_short_link(utc.database, "https://f.example/", account_id=utc.account_id, hits=5)
+        archive = linkbee(tmp_path / "a", address, [f"{address}/{add}"])
+        assert archive.run(NOON).outcome == "complete"
+        requests.get(made, allow_redirects=False, timeout=5)
+        assert archive.run(NOON + DAY).outcome == "complete"
+    totals = [(each["link"], each["clicks"]) for each in exported(archive, "totals")]
+    first = {None: 5, f"{address}/{add}": 5, made: 0}
+    second = {None: 6, f"{address}/{add}": 5, made: 1}
+    assert dict(totals[:3]) == first
+    assert dict(totals[3:]) == second
+
+
+def test_a_linkbee_link_that_is_refused_harms_no_other(utc, tmp_path):
+    """It is named; the others and the account's total are kept."""
+    utc.open_account()
+    with counted(utc) as (address, _):
+        good = add_short_link(
+            utc.database, "https://f.example/", account_id=utc.account_id, hits=5
+        )
+        links = [f"{address}/nosuch", f"{address}/{good}"]
+        archive = linkbee(tmp_path / "a", address, links)
+        account = archive.run(NOON).accounts[0]
+    assert account.outcome == "partial"
+    assert "nosuch" in account.error
+    assert [each["clicks"] for each in exported(archive, "totals")] == [5, 5]
+
+
+@pytest.mark.parametrize(
+    "password", [*DIGESTS_WITH.values(), "ü&%+ x", "\N{PILE OF POO}", "1" * 300], ids=repr
+)
+def test_linkbee_takes_any_password_s_digest(tmp_path, password):
+    """Its MD5's raw bytes, whatever they are (&, %, +, a space, NUL), log in."""
+    for byte, with_it in DIGESTS_WITH.items():
+        assert byte in md5(with_it.encode(), usedforsecurity=False).digest()
+    service = Service(tmp_path / "service.db")
+    service.account_id = service.database.add_account(LOGIN, password, "UTC")
+    with counted(service) as (address, _):
+        archive = linkbee(tmp_path / "a", address, [])
+        report = archive.run(NOON, password=password)
+    service.close()
+    assert report.outcome == "complete", report
+
+
+def test_200_linkbee_links_are_asked_for_at_the_account_s_pace(utc, tmp_path):
+    """Never more requests a second than the account allows."""
+    utc.open_account()
+    with counted(utc) as (address, asked):
+        made = [
+            add_short_link(utc.database, "https://f.example/", account_id=utc.account_id)
+            for _ in range(200)
+        ]
+        links = [f"{address}/{each}" for each in made]
+        archive = linkbee(tmp_path / "a", address, links, requests_per_second=200)
+        begun = time.monotonic()
+        assert archive.run(NOON).accounts[0].totals == 201
+        assert time.monotonic() - begun >= 200 / 200
+    assert len(asked) == 201
