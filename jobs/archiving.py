@@ -18,6 +18,7 @@ from archiver.sources.base import Source
 from archiver.timestamps import format_utc
 from archiver.windows import intersect, subtract, total_seconds
 from jobs.lock import hold
+from jobs.publish import publish_of_turn
 from jobs.sources import Service, local_times, open_service
 from jobs.totals import keep_totals
 from jobs.turn import SKEW, Observer, Turn, Unobserved, system_clock
@@ -76,6 +77,8 @@ class Job:
             self._archive_clicks(turn, turn.service.clicks)
         if self.command == "run" and turn.account.totals:
             keep_totals(turn)
+        if self.command == "run":
+            publish_of_turn(turn, self.config)
 
     def _archive_clicks(self, turn: Turn, source: Source) -> None:
         account, archive, report = turn.account, turn.archive, turn.report

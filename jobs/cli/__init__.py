@@ -24,6 +24,7 @@ COMMANDS = {
     "status": "Show what is archived, what is missing, and how the last runs went.",
     "export": "Write the archive's clicks, links or totals as JSON lines or CSV.",
     "make-link": "Make a tracking link and keep it.",
+    "publish": "Write the pages of [[pages]] for the web.",
     "demo": "Try it out with a reference server on this machine.",
 }
 

@@ -29,17 +29,9 @@ class Context:
         from archiver.config import find_config, load_config
 
         config = load_config(find_config(self.config, os.environ))
-        unused = [
-            name
-            for name, given in (
-                ("[[pages]]", config.pages),
-                ("[notify]", config.notify.healthcheck_url_env),
-            )
-            if given
-        ]
-        for name in unused:
+        if config.notify.healthcheck_url_env:
             self.warn(
-                f"{config.path}: {name} is for a later version: this one does nothing with it"
+                f"{config.path}: [notify] is for a later version: this one does nothing with it"
             )
         return config
 

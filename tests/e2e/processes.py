@@ -61,7 +61,7 @@ class Commands:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environ = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{CONSOLE_SCRIPT.parent}:{os.environ['PATH']}",
             "HOME": str(folder / "home"),
             "XDG_CONFIG_HOME": str(folder / "xdg"),
             "PASSWORD": PASSWORD,

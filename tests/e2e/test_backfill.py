@@ -21,7 +21,6 @@ def old_service(service):
     ("period", "said"),
     [
         ([], "Missing option '--from'"),
-        (["--from", "2024-05-01"], "Missing option '--to'"),
         (["--to", "2024-05-01"], "Missing option '--from'"),
         (["--from", "10", "--to", "2024-05-01"], "--from: not a time: '10'; write 2026-11-19"),
         (["--from", "2024-05-01", "--to", "yesterday"], "--to: not a time: 'yesterday'"),
@@ -29,6 +28,7 @@ def old_service(service):
         (["--from", "2024-02-30", "--to", "2024-05-02"], "--from: "),
         (["--from", "2024-05-02", "--to", "2024-05-01"], "isn't after --from 2024-05-02"),
         (["--from", "2024-05-02", "--to", "2024-05-02"], "--to is out, so that a day is"),
+        (["--from", "2200-01-01"], "--to now isn't after --from 2200-01-01"),
     ],
 )
 def test_a_period_that_is_none_is_refused(link_archiver, period, said) -> None:
@@ -108,6 +108,20 @@ def test_nothing_is_covered_that_has_not_settled(link_archiver, busy_service, ad
     assert told.json["accounts"] == [_nothing_done()]
     assert "later than what has settled" in told.err
     assert link_archiver.status()["covered"] == [covered]
+
+
+def test_without_an_end_it_takes_all_that_has_settled(link_archiver, busy_service, address) -> None:
+    """Up to now less settle, and there is nothing to warn of; a run goes on from there."""
+    archive = TestArchive(link_archiver.folder, address, settle="2h")
+    told = link_archiver("backfill", "--from", _text(NOW - 2 * DAY))
+    assert (told.out, told.err) == ("", "")
+    [covered] = link_archiver.status()["covered"]
+    assert covered["start"] == _text(NOW - 2 * DAY)
+    end = datetime.fromisoformat(covered["end"])
+    assert timedelta(0) <= end - (NOW - timedelta(hours=2)) < timedelta(minutes=2)
+    assert archive.clicks() == busy_service.clicks_between(NOW - 2 * DAY, end)
+    link_archiver("run")
+    assert len(link_archiver.status()["covered"]) == 1
 
 
 def test_a_backfill_does_not_move_where_runs_begin(link_archiver, busy_service, address) -> None:

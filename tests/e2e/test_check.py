@@ -11,9 +11,10 @@ NO_HOST = "http://127.0.0.1:1/api/v1_0/"  # nobody listens there
 
 
 def test_all_is_well(link_archiver, address) -> None:
-    """A line each, all ok, exit 0, and nothing is archived."""
-    TestArchive(link_archiver.folder, address)
+    """A line each, all ok, exit 0, and nothing is archived, nor made."""
+    archive = TestArchive(link_archiver.folder, address)
     told = link_archiver("check")
+    assert not archive.directory.exists()
     assert told.err == ""
     lines = told.out.splitlines()
     assert [line.partition(":")[0] for line in lines] == [
@@ -21,15 +22,27 @@ def test_all_is_well(link_archiver, address) -> None:
     ]  # fmt: skip
     for words in (
         "config.toml is well formed",
-        "archive can be written to (sqlite)",
+        "archive isn't there yet: the first run makes it",
         "the password can be read",
         "answers and takes the credentials",
         "clock and this machine's agree",
-        "heeds the window",
+        "it gives what it is asked for (",
     ):
         assert words in told.out
-    assert link_archiver.status()["covered"] == []
+    archive.backfill("2024-05-01", "2024-05-02", NOW)
+    assert "archive can be written to (sqlite)" in link_archiver("check").out
+    assert len(link_archiver.status()["covered"]) == 1
     assert link_archiver("export", "clicks").out == ""
+
+
+def test_what_a_run_would_refuse_is_wrong_here(link_archiver, address) -> None:
+    """Exit 2 for a time zone that isn't as it was, in the words of `run`."""
+    archive = TestArchive(link_archiver.folder, address)
+    archive.backfill("2024-05-01", "2024-05-02", NOW)
+    archive.write_config(address, "Asia/Kolkata")
+    [line] = _failures(link_archiver("check", code=2).out)
+    assert "archive: account acme: timezone was UTC" in line
+    assert line.partition("archive: ")[2] in link_archiver("run", code=2).err
 
 
 def test_a_wrong_password_is_wrong_there(link_archiver, address) -> None:
@@ -60,7 +73,7 @@ def test_passwords_that_cannot_be_used_are_wrong_here(link_archiver, address) ->
     assert f"do `chmod 600 {password_file}`" in others
     assert "gone: password_file: can't read" in absent
     assert "gone.pass: No such file" in absent
-    assert "ok    well: the service heeds the window" in told.out
+    assert "ok    well: it gives what it is asked for" in told.out
     assert "its-password" not in told.out + told.err
 
 
@@ -81,7 +94,7 @@ def test_a_service_that_ignores_the_window_is_wrong_there(link_archiver, form) -
         told = link_archiver("check", code=3)
     [line] = _failures(told.out)
     assert "gave 1 clicks of another time" in line
-    assert "check the account's timezone, and the names of start and end" in line
+    assert "Check the account's timezone, and the service's names of start and end" in line
 
 
 def test_an_archive_that_cannot_be_made_is_wrong_there(link_archiver, address) -> None:
@@ -92,7 +105,7 @@ def test_an_archive_that_cannot_be_made_is_wrong_there(link_archiver, address) -
     [line] = _failures(told.out)
     assert f"archive: can't open {link_archiver.folder}/archive/archive.lock: " in line
     assert "Check the permissions of the archive's directory" in line
-    assert "ok    acme: the service heeds the window" in told.out
+    assert "ok    acme: it gives what it is asked for" in told.out
 
 
 def _failures(out: str) -> list[str]:

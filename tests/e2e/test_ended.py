@@ -40,17 +40,20 @@ def test_ended_by_a_signal_it_goes_on_where_it_stopped(
 
         status = link_archiver.status()
         assert status["covered"] == [
-            {"start": "2024-05-01T00:00:00Z", "end": "2024-05-04T00:00:00Z"}
+            {"start": "2024-05-01T00:00:00Z", "end": "2024-05-03T00:00:00Z"},
+            {"start": "2024-05-06T00:00:00Z", "end": "2024-05-07T00:00:00Z"},
         ]
         last_run = status["last_run"]
         assert (last_run["outcome"], last_run["finished_at"]) == ("interrupted", None)
-        assert archive.clicks() == service.clicks_between(START, START.replace(day=4))
+        committed = service.clicks_between(START, START.replace(day=3))
+        committed += service.clicks_between(START.replace(day=6), END)
+        assert archive.clicks() == committed
 
-        assert watched.starts == DAYS[:4]
+        assert watched.starts == [DAYS[5], *DAYS[:3]]  # the latest first
         watched.gate.set()
         told = link_archiver(*BACKFILL, "--json")
-        assert watched.starts[4:] == DAYS[3:]
-    rest = service.clicks_between(START.replace(day=4), END).total()
+        assert watched.starts[4:] == [DAYS[4], DAYS[2], DAYS[3]]
+    rest = service.clicks_between(START.replace(day=3), START.replace(day=6)).total()
     assert told.json["accounts"][0] == {
         "name": "acme", "outcome": "complete", "fetched": rest, "new": rest, "duplicates": 0,
         "windows": 3, "error": None,

@@ -40,8 +40,8 @@ def test_the_order_is_by_account_time_and_id(link_archiver, service, store) -> N
     service.populate(600, START, END)
     with service.serving() as address:
         archive = TestArchive(link_archiver.folder, address, names=("zoo", "acme"), store=store)
-        archive.backfill("2024-05-02", "2024-05-04", NOW)
-        archive.backfill("2024-05-01", "2024-05-02", NOW)
+        archive.backfill("2024-05-02T12:00", "2024-05-04", NOW)
+        archive.backfill("2024-05-01", "2024-05-02T12:00", NOW)
     told = link_archiver("export", "clicks")
     assert told.err == ""
     clicks = told.lines

@@ -91,18 +91,24 @@ FAULTS = {
     ),
     "a record without a time": Fault(
         answering(lambda asked: Reply(page(RECORD, {"id": "2", "ip": asked["pass"]}))),
-        "record 2 of a page can't be understood: clicked_at: it has no time",
-        "set [accounts.fields]",
+        "record 2 of a page can't be understood. ",
+        "set [accounts.fields]; clicked_at: it has no time",
     ),
     "a time that is none": Fault(
         answering(lambda asked: Reply(page({**RECORD, "clicked_at": asked["pass"]}))),
-        "record 1 of a page can't be understood: clicked_at: ",
-        "set [accounts.fields] or the account's timezone",
+        "record 1 of a page can't be understood. ",
+        "set [accounts.fields]; clicked_at: not a time such as 2026-11-19 08:15:30: '[redacted]'",
     ),
     "the first page again and again": Fault(
         answering(lambda _: Reply(page(RECORD).replace(b'"total": 1', b'"total": 2'))),
         "asked for records from offset 1, the service answered from 0",
         'set pagination = "bisect"',
+    ),
+    "clicks of another time": Fault(
+        answering(lambda _: Reply(page({**RECORD, "clicked_at": "2020-05-14 00:00:00"}))),
+        "the service gave 1 clicks of another time",
+        "Check the account's timezone, and the service's names of start and end in "
+        "[accounts.parameters]",
     ),
     "nobody there": Fault(
         at("http://127.0.0.1:1/api/v1_0/"),

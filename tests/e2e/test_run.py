@@ -67,11 +67,18 @@ def test_the_json_report_has_exactly_these_keys(link_archiver, address) -> None:
 
 
 def test_verbose_and_quiet(link_archiver, address) -> None:
-    """-v says on stderr what a terminal is told, -q silences it there; both is a mistake."""
+    """-v says on stderr what a terminal is told, and each window; -q silences it there; both is a
+    mistake.
+    """
     TestArchive(link_archiver.folder, address)
     told = link_archiver("-v", "run")
     assert told.out == ""
-    assert re.fullmatch(r"acme: complete, 300 new clicks, 0 known, \d windows\n", told.err)
+    begun, *windows, done = told.err.splitlines()
+    assert begun == "acme: 1.0 days to fetch"
+    assert re.fullmatch(r"acme: complete, 300 new clicks, 0 known, \d windows", done)
+    assert len(windows) == int(done.split()[-2])
+    instant = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+    assert all(re.fullmatch(rf"  \[{instant}, {instant}\)", line) for line in windows)
     told = link_archiver("-v", "-q", "run", code=2)
     assert "-v and -q contradict each other" in told.err
 
@@ -134,17 +141,19 @@ def test_a_missing_password_is_told_before_anything_is_fetched(link_archiver, ad
     assert not archive.directory.exists()
 
 
-def test_an_account_of_a_kind_that_cannot_be_archived_stops_nothing_half_way(
-    link_archiver, address
+def test_an_account_that_cannot_be_archived_by_this_version_harms_no_other(
+    link_archiver, address, truth
 ) -> None:
-    """What this version can't do is told before any account is archived: exit 2, stdout empty."""
+    """Exit 3 with its own error; the other account is archived whole."""
     archive = TestArchive(link_archiver.folder, address, names=("acme", "other"))
     archive.path.write_text(archive.path.read_text() + 'ip = "hash"\n')
-    told = link_archiver("run", "--json", code=2)
-    assert told.out == ""
-    assert "account other: ip: " in told.err
-    for account in link_archiver("status", "--json").json["accounts"]:
-        assert (account["clicks"], account["covered"], account["last_run"]) == (0, [], None)
+    told = link_archiver("run", "--json", code=3)
+    acme, other = told.json["accounts"]
+    assert (acme["outcome"], acme["new"], other["outcome"]) == ("complete", 300, "failed")
+    assert other["error"].startswith("ip: ")
+    assert told.err == f"link-archiver: other: {other['error']}\n"
+    assert archive.clicks() == truth
+    assert link_archiver("status", "--json").json["accounts"][1]["last_run"]["outcome"] == "failed"
 
 
 def test_it_makes_no_difference_how_it_is_called(link_archiver, address, truth) -> None:

@@ -60,14 +60,22 @@ def test_a_service_that_repeats_the_password_gives_nothing_away(link_archiver, m
 
 
 def test_an_unexpected_error_is_told_without_the_password(link_archiver) -> None:
-    """Even a traceback, the last resort, is redacted: exit 1, one account of what happened."""
-    (link_archiver.folder / "sitecustomize.py").write_text(
-        "import jobs.archiving as a\n"
-        "def fail(account, password):\n"
-        "    raise RuntimeError(f'surprised by {password!r}')\n"
-        "a.open_source = fail\n"
-    )
-    link_archiver.environ["PYTHONPATH"] = str(link_archiver.folder)
+    """In its account's report, with its place: exit 1, and the ledger has no secret either."""
+    _surprise(link_archiver, "archiver.engine", "Archiving.archive")
+    archive = TestArchive(link_archiver.folder, "http://127.0.0.1:1/")
+    told = link_archiver("-v", "run", "--json", code=1)
+    [account] = told.json["accounts"]
+    assert account["outcome"] == "failed"
+    assert account["error"].startswith("unexpected RuntimeError in sitecustomize.py:")
+    assert "surprised by '[redacted]'" in account["error"]
+    assert link_archiver.status()["last_run"]["error"] == account["error"]
+    for path in archive.directory.rglob("*"):
+        _holds_no_secret(path.read_bytes())
+
+
+def test_a_traceback_is_told_without_the_password(link_archiver) -> None:
+    """Even the last resort is redacted: exit 1, one account of what happened."""
+    _surprise(link_archiver, "jobs.archiving", "Job.execute")
     TestArchive(link_archiver.folder, "http://127.0.0.1:1/")
     run = link_archiver.start("run", "--json")
     out, err = (stream.decode() for stream in run.communicate(timeout=60))
@@ -75,6 +83,17 @@ def test_an_unexpected_error_is_told_without_the_password(link_archiver) -> None
     assert re.search(r"^link-archiver: unexpected: Traceback", err)
     assert "RuntimeError: surprised by '[redacted]'" in err
     _holds_no_secret((out + err).encode())
+
+
+def _surprise(link_archiver, module: str, method: str) -> None:
+    """Let a method fail in each command, with the password in its error."""
+    (link_archiver.folder / "sitecustomize.py").write_text(
+        f"import os\nimport {module}\n"
+        "def fail(*_):\n"
+        "    raise RuntimeError(f'surprised by {os.environ[\"PASSWORD\"]!r}')\n"
+        f"{module}.{method} = fail\n"
+    )
+    link_archiver.environ["PYTHONPATH"] = str(link_archiver.folder)
 
 
 def _holds_no_secret(content: bytes) -> None:

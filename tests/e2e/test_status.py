@@ -155,8 +155,37 @@ def test_a_database_that_is_none_is_told(link_archiver) -> None:
     for command in (["status", "--json"], ["export", "clicks"], ["run"]):
         told = link_archiver(*command, code=3)
         assert told.out == ""
-        assert f"{database}: file is not a database. Check" in told.err
+        assert f"{database}: file is not a database. It was damaged, or is something" in told.err
+        assert "put it back from a copy" in told.err
     assert database.read_text() == "Dear Sir or Madam, " * 100
+
+
+def test_it_is_the_archives_own_store_that_is_shown(link_archiver, address) -> None:
+    """Whatever the configuration says meanwhile."""
+    archive = TestArchive(link_archiver.folder, address, store="jsonl")
+    archive.run(NOW)
+    archive.store = "sqlite"
+    archive.write_config(address)
+    assert link_archiver("status", "--json").json["archive"]["store"] == "jsonl"
+    assert link_archiver("status").out.startswith(f"archive {archive.directory} (jsonl)\n")
+
+
+def test_time_that_nobody_asked_for_is_shown_to_people(link_archiver, address) -> None:
+    """Between backfills and runs: no gap, for no run fills it, but the command that does; and
+    once that was called, it is gone.
+    """
+    archive = TestArchive(link_archiver.folder, address)
+    archive.backfill("2024-05-01", "2024-05-02", NOW)
+    archive.backfill("2024-05-04", "2024-05-05", NOW)
+    archive.run(NOW)
+    told = link_archiver("status").out
+    assert "  gaps      none\n" in told
+    unasked = [line for line in told.splitlines() if line.startswith("  unasked ")]
+    first = "2024-05-02T00:00:00Z to 2024-05-04T00:00:00Z: runs don't fill this; link-archiver "
+    assert unasked[0].startswith(f"  unasked   {first}")
+    assert len(unasked) == 2
+    link_archiver(*unasked[0].partition("; link-archiver ")[2].split())
+    assert link_archiver("status").out.count("  unasked ") == 1
 
 
 def test_a_reader_beside_an_open_writer(link_archiver, address) -> None:

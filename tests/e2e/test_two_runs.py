@@ -42,19 +42,17 @@ def test_what_can_be_done_while_a_run_is_at_work(link_archiver, busy_service) ->
         assert status["last_run"]["outcome"] == "running"
         assert status["last_run"]["finished_at"] is None
         assert len(status["covered"]) == 1
-        committed = busy_service.clicks_between(
-            NOW - timedelta(days=3), NOW.replace(hour=0, minute=0, second=0) - timedelta(days=1)
-        )
-        assert link_archiver.exported() == committed
+        midnight = NOW.replace(hour=0, minute=0, second=0)
+        latest = busy_service.clicks_between(midnight - timedelta(days=1), midnight)
+        assert link_archiver.exported() == latest
         told = link_archiver("check")
         assert f"archive: {archive.directory} is in use by process {run.pid}" in told.out
         assert f"held: process {run.pid}, since" in link_archiver("run", code=75).err
         watched.gate.set()
         assert link_archiver.end(run).code == 0
     assert link_archiver.status()["last_run"]["outcome"] == "complete"
-    assert archive.clicks() == busy_service.clicks_between(
-        NOW - timedelta(days=3), NOW.replace(hour=0, minute=0, second=0)
-    )
+    truth = busy_service.clicks_between(midnight - timedelta(days=3), midnight)
+    assert archive.clicks() == truth
 
 
 @pytest.mark.parametrize("store", ["sqlite", "jsonl"])

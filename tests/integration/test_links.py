@@ -252,3 +252,33 @@ def test_200_linkbee_links_are_asked_for_at_the_account_s_pace(utc, tmp_path):
         assert archive.run(NOON).accounts[0].totals == 201
         assert time.monotonic() - begun >= 200 / 200
     assert len(asked) == 201
+
+
+def test_real_clicks_come_out_of_a_run_and_agree_with_the_totals(utc, tmp_path):
+    """Visits over HTTP: their referrer, agent, uniqueness and time; and as many as are counted."""
+    now = datetime.now(UTC)
+    utc.account_id = utc.database.add_account(LOGIN, PASSWORD, "UTC")
+    with counted(utc) as (address, _):
+        archive = TestArchive(tmp_path / "a", f"{address}/api/v1_0/", totals=True, settle="0s")
+        config = load_config(archive.path)
+        options = {"external_url": "https://example.com/"}
+        made = make_link(config, config.accounts[0], PASSWORD, options, now)
+        visitor = requests.Session()
+        for agent, client in (("one", visitor), ("one", visitor), ("two", requests)):
+            headers = {"User-Agent": agent, "Referer": "https://from.example/?q=ü".encode()}
+            answer = client.get(made, headers=headers, allow_redirects=False, timeout=5)
+            assert answer.status_code == 302
+            assert answer.headers["Location"] == "https://example.com/"
+        visitor.close()
+        time.sleep(1.1)  # the second that they were made in has to be over
+        report = archive.run(datetime.now(UTC))
+    assert report.outcome == "complete", report
+    clicks = sorted(exported(archive, "clicks"), key=lambda click: int(click["id"]))
+    assert [click["user_agent"] for click in clicks] == ["one", "one", "two"]
+    assert [click["is_unique"] for click in clicks] == [True, False, True]
+    assert {click["link"] for click in clicks} == {made}
+    assert all(click["referrer"].startswith("https://from.example/") for click in clicks)
+    times = [datetime.fromisoformat(click["clicked_at"]) for click in clicks]
+    assert all(now - timedelta(seconds=1) <= instant <= datetime.now(UTC) for instant in times)
+    [total] = exported(archive, "totals")
+    assert (total["clicks"], total["unique_clicks"]) == (3, 2)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.clicks import changed, click
 
-from archiver.engine import PATIENCE, Archiving, Terms
+from archiver.engine import FAILED_IN_A_ROW, UNANSWERED_IN_A_ROW, Archiving, Terms
 from archiver.errors import (
     AccountError,
     SourceError,
@@ -42,10 +42,13 @@ class Source:
 
     def __init__(self, rows: list[Row], served_at: datetime | None = None) -> None:
         self.rows = rows
-        self.served_at = served_at
+        self.served_at_ = served_at
         self.instead: dict[Window, list[Fetched | Split | SourceError]] = {}
         self.asked: list[Window] = []
         self.closed = False
+
+    def fail(self, error: SourceError, *windows: Window) -> None:
+        self.instead |= {window: [error] for window in windows}
 
     def fetch(self, window: Window) -> Fetched | Split:
         self.asked.append(window)
@@ -57,7 +60,10 @@ class Source:
             return answer
         start, end = format_utc(window.start), format_utc(window.end)
         within = [row for row in self.rows if start <= row[CLICKED_AT] < end]
-        return Fetched(within, self.served_at)
+        return Fetched(within, self.served_at_)
+
+    def served_at(self) -> datetime | None:
+        return self.served_at_
 
     def close(self) -> None:
         self.closed = True
@@ -69,6 +75,7 @@ class Store:
     def __init__(self) -> None:
         self.stored: dict[str, Row] = {}
         self.commits: list[Commit] = []
+        self.notices: list[str] = []
 
     def known_clicks(self, account: str, window: Window) -> Mapping[str, tuple]:
         assert account == "acme"
@@ -83,7 +90,7 @@ class Store:
         self.commits.append(commit)
         self.stored |= dict(zip(commit.keys, commit.clicks, strict=True))
         self.stored |= commit.revised
-        return ()
+        return self.notices
 
     @property
     def covered(self) -> list[Window]:
@@ -113,6 +120,15 @@ def test_every_click_is_stored_and_counted(concurrency):
     assert store.covered == [hour(0, 6)]
     assert (report.windows, report.fetched, report.new, report.duplicates) == (6, 12, 12, 0)
     assert (report.outcome, report.error, report.warnings) == ("complete", None, [])
+    assert not report.aborted
+
+
+def test_the_latest_window_comes_first():
+    """Whether it can be had tells what an earlier one's failure means; the others are in order."""
+    source = Source([])
+    archive(source, Store(), *map(hour, range(5)))
+    assert source.asked == list(map(hour, (4, 0, 1, 2, 3)))
+    assert not source.closed
 
 
 def test_the_same_again_is_all_duplicates():
@@ -170,6 +186,14 @@ def test_splits_are_slices_of_their_own():
     assert progress == list(map(hour, range(4)))
 
 
+def test_what_the_store_has_to_say_is_a_warning():
+    """A commit's notices are in the report; they are no error."""
+    store = Store()
+    store.notices = ["9 bytes were torn"]
+    report = archive(Source([]), store, hour(0))
+    assert (report.outcome, report.warnings) == ("complete", ["9 bytes were torn"])
+
+
 # What fails
 
 
@@ -182,8 +206,9 @@ def test_a_window_that_fails_is_left_and_named(error):
     report = archive(source, store, *map(hour, range(3)), progress=progress.append)
     assert store.covered == [hour(0), hour(2)]
     assert report.errors == [f"{hour(1)}: went wrong"]
-    assert (report.outcome, report.windows) == ("partial", 2)
-    assert progress == list(map(hour, range(3)))
+    assert report.failed == [hour(1)]
+    assert (report.outcome, report.windows, report.aborted) == ("partial", 2, False)
+    assert progress == list(map(hour, (2, 0, 1)))
 
 
 def test_an_account_error_stops():
@@ -191,42 +216,82 @@ def test_an_account_error_stops():
     source, store = Source([in_hour(0)]), Store()
     source.instead[hour(1)] = [AccountError("wrong password")]
     report = archive(source, store, *map(hour, range(5)))
-    assert source.asked == [hour(0), hour(1)]
-    assert store.covered == [hour(0)]
+    assert source.asked == [hour(4), hour(0), hour(1)]
+    assert store.covered == [hour(0), hour(4)]
     assert (report.outcome, report.errors) == ("partial", ["wrong password"])
+    assert (report.failed, report.aborted) == ([], True)
 
 
 def test_nothing_committed_is_a_failure():
     """Where the first window already ends it, the account has failed."""
     source = Source([])
-    source.instead[hour(0)] = [AccountError("wrong password")]
+    source.fail(AccountError("wrong password"), hour(0), hour(1))
     report = archive(source, Store(), hour(0), hour(1))
     assert (report.outcome, report.windows) == ("failed", 0)
 
 
-def test_a_service_that_is_down_is_left_in_peace():
-    """After some windows in a row without an answer, the rest waits for the next run."""
+@pytest.mark.parametrize("concurrency", [1, 3])
+@pytest.mark.parametrize(
+    ("error", "patience"),
+    [(UnavailableError("no answer"), 3), (WindowError("HTML"), 50), (UnstableError("shifts"), 50)],
+)
+def test_a_service_that_gives_nothing_is_left_in_peace(error, patience, concurrency):
+    """After some windows in a row, and then the latest too, the rest waits for the next run."""
+    assert {UNANSWERED_IN_A_ROW, FAILED_IN_A_ROW} == {3, 50}
     source, store = Source([]), Store()
-    for number in range(9):
-        source.instead[hour(number)] = [UnavailableError("no answer")]
-    report = archive(source, store, *map(hour, range(9)))
-    assert len(source.asked) == PATIENCE == 3
-    assert len(report.errors) == PATIENCE + 1
-    assert "in a row" in report.errors[-1]
+    source.fail(error, *map(hour, range(99)))
+    report = archive(source, store, *map(hour, range(99)), concurrency=concurrency)
+    assert len(report.failed) == patience + concurrency
+    assert patience + concurrency <= len(source.asked) <= patience + 2 * concurrency
+    *failures, last = report.errors
+    assert len(failures) == len(report.failed)
+    assert last.startswith(f"{patience + concurrency} windows failed in a row, the latest one")
+    assert report.aborted
     assert store.commits == []
+    assert source.closed
+
+
+def test_the_latest_waiting_window_tells_whether_to_go_on():
+    """It is brought forward after three without an answer: here the service is down."""
+    source = Source([])
+    source.fail(UnavailableError("no answer"), *map(hour, range(9)))
+    archive(source, Store(), *map(hour, range(9)))
+    assert source.asked == list(map(hour, (8, 0, 1, 7)))
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+@pytest.mark.parametrize(("error", "bad"), [(UnavailableError("no"), 8), (WindowError("no"), 53)])
+def test_a_period_that_cannot_be_had_does_not_stand_in_the_way(error, bad, concurrency):
+    """All that comes after it is archived, in one run, and all of it is named."""
+    source, store = Source([]), Store()
+    source.fail(error, *map(hour, range(bad)))
+    report = archive(source, store, *map(hour, range(bad + 30)), concurrency=concurrency)
+    assert store.covered == [hour(bad, bad + 30)]
+    assert sorted(report.failed) == list(map(hour, range(bad)))
+    assert len(report.errors) == bad
+    assert (report.outcome, report.aborted) == ("partial", False)
 
 
 @pytest.mark.parametrize("between", [None, WindowError("half a page"), UnstableError("shifted")])
 def test_an_answer_in_between_starts_the_count_anew(between):
     """Only windows in a row count: whatever the service answered, it is there."""
     source, store = Source([]), Store()
-    for number in (0, 1, 3, 4):
-        source.instead[hour(number)] = [UnavailableError("no answer")]
+    source.fail(UnavailableError("no answer"), *map(hour, (0, 1, 3, 4)))
     if between is not None:
-        source.instead[hour(2)] = [between]
+        source.fail(between, hour(2))
     archive(source, store, *map(hour, range(6)))
-    assert len(source.asked) == 6
+    assert source.asked == list(map(hour, (5, 0, 1, 2, 3, 4)))
     assert store.covered[-1] == hour(5)
+
+
+def test_one_silence_among_answers_that_are_none_is_not_the_end():
+    """Ten days that can't be used and one without an answer leave the days after them."""
+    source, store = Source([]), Store()
+    source.fail(WindowError("HTML"), *map(hour, range(10)))
+    source.fail(UnavailableError("no answer"), hour(10))
+    report = archive(source, store, *map(hour, range(20)))
+    assert store.covered == [hour(11, 20)]
+    assert not report.aborted
 
 
 @pytest.mark.parametrize("failing", ["known_clicks", "commit"])
@@ -240,6 +305,7 @@ def test_a_store_that_fails_ends_the_account(failing, monkeypatch):
     monkeypatch.setattr(store, failing, fail)
     report = archive(source, store, *map(hour, range(9)), concurrency=3)
     assert (report.outcome, report.errors) == ("failed", ["disk full"])
+    assert (report.failed, report.aborted) == ([], True)
     assert store.commits == []
     assert source.closed
 
@@ -326,7 +392,7 @@ def test_a_service_without_a_clock_is_believed():
 
 @pytest.mark.parametrize(("before", "after"), [("5", None), (None, "5")])
 def test_a_service_that_begins_or_ceases_to_give_ids(before, after):
-    """What is stored can't be told to be the same: it stays as it is, and that is said once."""
+    """What is stored can't be told to be the same: it stays as it is, and each window is named."""
     old = [in_hour(n, id=before and f"{before}{n}") for n in range(2)]
     new = [in_hour(n, id=after and f"{after}{n}") for n in range(3)]
     store = Store()
@@ -335,10 +401,10 @@ def test_a_service_that_begins_or_ceases_to_give_ids(before, after):
     report = archive(Source(new), store, *map(hour, range(3)))
     assert store.clicks == Counter([*old, new[2]])
     assert [commit.window for commit in store.commits[commits:]] == [hour(2)]
-    assert report.incomparable
-    assert len(report.warnings) == 1
-    assert "ids" in report.warnings[0]
-    assert report.errors == []
+    assert report.incomparable == [hour(0), hour(1)]
+    assert [w.startswith(f"{hour(n)}: ") for n, w in enumerate(report.warnings)] == [True, True]
+    assert "began or ceased to give ids" in report.warnings[0]
+    assert (report.errors, report.failed, report.windows) == ([], [], 1)
 
 
 @pytest.mark.parametrize("rows", [[], [in_hour(0)]])
@@ -352,9 +418,22 @@ def test_nothing_on_one_side_is_no_change_of_identity(rows):
 
 
 def test_an_id_at_another_time_is_a_new_click():
-    """An id that comes back at another time is another click: both are kept."""
+    """An id that comes back at another time is another click: both are kept, and it is said."""
     store = Store()
-    archive(Source([in_hour(0, 10, id="5")]), store, hour(0))
-    report = archive(Source([in_hour(0, 20, id="5")]), store, hour(0))
-    assert report.new == 1
-    assert len(store.stored) == 2
+    archive(Source([in_hour(0, 10, id="5"), in_hour(0, 11, id="a:6")]), store, hour(0))
+    moved = [in_hour(0, 20, id="5"), in_hour(0, 20, id="a:6"), in_hour(0, 20, id="7")]
+    report = archive(Source(moved), store, hour(0))
+    assert report.new == 3
+    assert len(store.stored) == 5
+    [warning] = report.warnings
+    assert warning.startswith(f"{hour(0)}: 2 clicks have ids that are archived with another time")
+    assert report.outcome == "complete"
+
+
+def test_ids_that_stay_where_they_are_are_no_warning():
+    """Known clicks, new ones beside them, and clicks without ids are as they should be."""
+    for ids in ("56", (None, None)):
+        store = Store()
+        first, second = (in_hour(0, n, id=click_id) for n, click_id in enumerate(ids))
+        archive(Source([first]), store, hour(0))
+        assert archive(Source([first, second]), store, hour(0)).warnings == []

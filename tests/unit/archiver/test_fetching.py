@@ -64,6 +64,7 @@ def test_slices_come_in_order():
     source = Source()
     slices = list(fetch_slices(source, deque(map(hour, range(5))), 1))
     assert [window for window, _ in slices] == source.asked == list(map(hour, range(5)))
+    assert not source.closed.is_set()
 
 
 def test_no_windows_are_no_slices():
@@ -122,6 +123,17 @@ def test_splits_are_followed_in_order():
 
     slices = fetch_slices(Source(answer), deque([hour(0, 8), hour(8, 10)]), 1)
     assert [window for window, _ in slices] == list(map(hour, range(10)))
+
+
+def test_what_waits_may_be_put_in_another_order():
+    """Whoever holds the waiting windows has a say between two slices in what comes next."""
+    source = Source()
+    waiting = deque(map(hour, range(5)))
+    for number, _ in enumerate(fetch_slices(source, waiting, 1)):
+        if number == 1:
+            waiting.rotate(1)
+    assert source.asked == list(map(hour, (0, 1, 4, 2, 3)))
+    assert not waiting
 
 
 def test_one_failed_window_is_given_and_the_others_go_on():

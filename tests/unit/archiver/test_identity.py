@@ -24,7 +24,7 @@ from archiver.sources.records import RecordReader
 from archiver.timestamps import LocalTimes
 
 NOTHING = Reconciled()
-LATER_FACTS = {"country": "IT", "is_unique": True, "conversion": "7", "extra": '{"a":"b"}'}
+LATER_FACTS = {"country": "IT", "is_unique": True, "conversion": "7"}
 ALL_FACTS = {**LATER_FACTS, "link_id": "99", "ip": "::9", "referrer": "r9", "user_agent": "u9"}
 
 
@@ -156,6 +156,15 @@ def test_a_changed_fact_is_one_revision(field, data, rows):
     assert len(found.revised) == expected
     assert shelf.take(data.draw(st.permutations(now))) == NOTHING
     assert shelf.take(data.draw(st.permutations(now))) == NOTHING
+
+
+@pytest.mark.parametrize("click_id", [None, "5"])
+def test_a_changed_unknown_field_is_no_revision(click_id):
+    """One that changes by itself, such as an age, would make a revision each run."""
+    first = click(id=click_id, extra='{"age":"1 day"}')
+    shelf = Shelf([first])
+    assert shelf.take([changed(first, extra='{"age":"2 days"}')]) == NOTHING
+    assert shelf.rows == [first]
 
 
 @pytest.mark.parametrize("field", FACT_FIELDS)

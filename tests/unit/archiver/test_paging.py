@@ -208,6 +208,36 @@ def test_without_a_total_and_ids_a_slice_is_read_twice():
     assert len(single.asked) == 2
 
 
+@pytest.mark.parametrize(
+    ("second", "ids", "readings"),
+    [
+        (lambda number: number, False, 1),  # no second is on two pages
+        (lambda number: number // 4, False, 2),  # the pages' border lies within one
+        (lambda number: number // 5, False, 1),  # it lies between two
+        (lambda number: number // 4, True, 1),
+    ],
+)
+def test_a_total_needs_a_second_reading_where_a_second_is_on_two_pages(second, ids, readings):
+    """A sort without a tie-break can repeat one click there and skip another."""
+    rows = [click(at(second(n)), ip=f"{n:02}", id=f"{n:02}" if ids else None) for n in range(15)]
+    service = Service(rows)
+    assert Counter(fetched_whole(OffsetPaging(), service).rows) == Counter(rows)
+    assert [offset for _, offset in service.asked] == [0, 10] * readings
+
+
+def test_a_sort_without_a_tie_break_is_noticed():
+    """Of four clicks of a second one comes twice and one not at all: the total shows nothing."""
+    rows = [click(at(7), ip=ip) for ip in "abcd"]
+    service = Service(rows, cap=2)
+
+    def shuffle(service: Service) -> None:
+        service.newest_first = len(service.asked) == 2
+
+    service.before_page = shuffle
+    assert Counter(fetched_whole(OffsetPaging(), service).rows) == Counter(rows)
+    assert len(service.asked) == 8
+
+
 def test_two_readings_that_differ_are_no_reading():
     """Without totals and ids, clicks that come between two readings make a third and a fourth."""
     rows = [click(at(n), ip=str(n)) for n in range(15)]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from archiver.redaction import RedactingFormatter, Redactor
 
 SECRET = "pä ss/w\"ör'd&<1>\\+%;\n😀"
+TOLD = 600
 DIGEST = hashlib.md5(SECRET.encode()).digest()
 
 
@@ -134,6 +135,31 @@ def test_an_empty_secret_is_none():
     """An account without a password changes no text."""
     assert Redactor(["", ""]).redact("- text -") == "- text -"
     assert Redactor([]).redact("text") == "text"
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        *(encode(SECRET) for encode in SECRET_FORMS.values()),
+        *(encode(DIGEST) for encode in DIGEST_FORMS.values()),
+    ],
+    ids=[*SECRET_FORMS, *(f"MD5 {form}" for form in DIGEST_FORMS)],
+)
+def test_a_secret_is_never_cut_in_half(echo):
+    """What is told is redacted and then cut: wherever the secret is echoed, none of it passes."""
+    told = Redactor([SECRET]).told
+    for offset in range(TOLD - len(echo) - 12, TOLD + 3):
+        whole = "-" * offset + "[redacted]" + "-" * 700
+        assert told("-" * offset + echo + "-" * 700) == f"{whole[:TOLD]} …"
+
+
+def test_what_is_short_is_told_whole():
+    """Up to 600 characters nothing is cut, counted without the secrets."""
+    told = Redactor([SECRET]).told
+    assert told("x" * TOLD) == "x" * TOLD
+    assert told("x" * (TOLD + 1)) == "x" * TOLD + " …"
+    assert told("x" * (TOLD - 10) + SECRET) == "x" * (TOLD - 10) + "[redacted]"
+    assert told("") == ""
 
 
 def test_a_long_run_of_backslashes_takes_no_time():

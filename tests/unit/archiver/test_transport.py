@@ -190,7 +190,7 @@ def test_other_answers_are_the_callers_to_judge(status):
 # Trying again
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 501, 502, 503, 504, 507, 520, 599])
 def test_a_server_error_is_tried_again(status):
     """Two failures and a success are a success."""
     script = Script(Reply(b"", status), Reply(b"", status), OK)
@@ -254,7 +254,25 @@ def test_a_short_retry_after_is_heeded():
     assert time.monotonic() - begun >= 1
 
 
-@pytest.mark.parametrize("seconds", ["31", "3600", "9" * 400])
+def test_a_retry_after_holds_every_thread():
+    """The service asked the account to wait, not one of its requests."""
+    arrivals: list[float] = []
+
+    def script(_: dict[str, str]) -> Reply:
+        arrivals.append(time.monotonic())
+        return OK if len(arrivals) > 1 else Reply(b"", 503, (("Retry-After", "1"),))
+
+    with scripted(script) as url, closing(Transport()) as sender:
+        first = threading.Thread(target=sender.send, args=(url, PARAMETERS))
+        first.start()
+        time.sleep(0.3)
+        sender.send(url, PARAMETERS)
+        first.join()
+    assert len(arrivals) == 3
+    assert min(arrivals[1:]) - arrivals[0] >= 1
+
+
+@pytest.mark.parametrize("seconds", ["91", "3600", "9" * 400])
 def test_a_long_retry_after_ends_the_account(seconds):
     """A run doesn't wait for an hour: it says so at once, with the remedy."""
     script = Script(Reply(b"", 429, (("Retry-After", seconds),)))
@@ -427,9 +445,10 @@ def test_a_stop_ends_what_waits(beginning):
     assert len(arrivals) == 1
 
 
-def test_a_stop_ends_a_pause():
+@pytest.mark.parametrize("seconds", ["20", "90"])
+def test_a_stop_ends_a_pause(seconds):
     """Nor does anyone sit out what the service asked for."""
-    script = Script(Reply(b"", 503, (("Retry-After", "20"),)))
+    script = Script(Reply(b"", 503, (("Retry-After", seconds),)))
     sender = Transport()
     with scripted(script) as url:
         timer = threading.Timer(0.2, sender.close)

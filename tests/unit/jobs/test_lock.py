@@ -1,9 +1,9 @@
 """One run an archive, and who it is."""
 
+import fcntl
 import os
 import re
 import threading
-import time
 
 import pytest
 
@@ -56,27 +56,13 @@ def test_a_holder_that_cannot_be_read_still_holds(tmp_path, content) -> None:
 
 def test_to_ask_for_the_holder_sends_no_run_away(tmp_path) -> None:
     """Asking takes the lock for an instant; a run that begins just then tries again."""
-    with hold(tmp_path):
-        pass
-    asked = 0
-    stop = threading.Event()
-
-    def ask() -> None:
-        nonlocal asked
-        while not stop.is_set():
-            holder(tmp_path)
-            asked += 1
-            time.sleep(0.0005)  # a thousand times as often as anybody would
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        while asked < 50:
-            with hold(tmp_path):
-                pass
-    finally:
-        stop.set()
-        thread.join()
+    with (tmp_path / FILE_NAME).open("w") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        answered = threading.Timer(0.03, fcntl.flock, (asking, fcntl.LOCK_UN))
+        answered.start()
+        with hold(tmp_path):
+            assert holder(tmp_path) is not None
+        answered.join()
 
 
 def test_a_directory_that_cannot_be_made_is_told(tmp_path) -> None:

@@ -18,6 +18,20 @@ def test_a_signal_is_an_exception(number) -> None:
     assert signal.getsignal(number) == before
 
 
+def test_what_is_ignored_stays_so() -> None:
+    """As under `nohup`: the terminal may go, and the run goes on."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    gone_on = False
+    try:
+        with signals_as_exceptions():
+            signal.raise_signal(signal.SIGHUP)
+            gone_on = True
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert gone_on
+
+
 def test_a_second_signal_just_ends() -> None:
     """Whoever asks twice means it: the default is back, were the first still at work."""
     meanwhile = None

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from archiver.lines import line_of
 from archiver.model import Row, Window
 from archiver.store import Commit
 from storage import appending
-from storage.appending import append, check_length, committed_lines
+from storage.appending import append, check_length, committed_lines, torn_bytes
 from storage.opening import Archive, open_archive
 
 NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
@@ -47,9 +47,9 @@ def umask(request) -> Iterator[None]:
     os.umask(before)
 
 
-def commit(archive: Archive, rows: list[Row], window: Window = HOUR) -> None:
+def commit(archive: Archive, rows: list[Row], window: Window = HOUR) -> Sequence[str]:
     found = reconcile(archive.store.known_clicks("acme", window), rows)
-    archive.store.commit(
+    return archive.store.commit(
         Commit("acme", window, found.new, found.new_keys, found.revised, window.end)
     )
 
@@ -128,7 +128,7 @@ def test_a_file_shorter_than_committed_is_corruption(path, exists, tmp_path):
         append(path, b"one\n", 0)
     before = contents(tmp_path)
     for touch in (lambda: append(path, b"two\n", 9), lambda: list(committed_lines(path, 9)),
-                  lambda: check_length(path, 9)):  # fmt: skip
+                  lambda: check_length(path, 9), lambda: torn_bytes(path, 9)):  # fmt: skip
         with pytest.raises(CorruptArchiveError, match=rf"{path} has {4 * exists} bytes, and 9"):
             touch()
     assert contents(tmp_path) == before
@@ -142,6 +142,13 @@ def test_reading_stops_at_what_is_committed(path):
     assert list(committed_lines(path, 0)) == []
     assert list(committed_lines(path.with_name("none"), 0)) == []
     assert check_length(path, 4) == 8
+
+
+def test_what_is_torn_is_counted(path):
+    """What lies beyond the committed length, and nothing of a file that isn't there."""
+    append(path, b"one\ntwo\n", 0)
+    assert [torn_bytes(path, committed) for committed in (8, 4, 0)] == [0, 4, 8]
+    assert torn_bytes(path.with_name("none"), 0) == 0
 
 
 def test_short_writes_are_completed(path, patch_os):
@@ -215,10 +222,13 @@ def test_a_full_disk_is_a_store_error_and_no_click_is_lost(tmp_path, patch_os, m
         assert archive.ledger.coverage("acme") == []
         assert archive.store.known_clicks("acme", HOUR) == {}
         monkeypatch.undo()
-        commit(archive, rows)
+        [notice] = commit(archive, rows)
+        assert notice.startswith(f"{tmp_path / DAY_FILE}: {written} bytes that were never commit")
+        assert list(commit(archive, [*rows, click("2026-11-19T12:00:02Z")])) == []
         assert archive.ledger.coverage("acme") == [HOUR]
     data = (tmp_path / DAY_FILE).read_bytes()
-    assert sorted(data.splitlines(keepends=True)) == sorted(map(line_of, rows))
+    stored = [*rows, click("2026-11-19T12:00:02Z")]
+    assert sorted(data.splitlines(keepends=True)) == sorted(map(line_of, stored))
     assert len((tmp_path / f"{DAY_FILE}.torn").read_bytes()) == written
 
 

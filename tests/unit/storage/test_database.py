@@ -9,7 +9,7 @@ import pytest
 from sqlite_utils import Database
 from support.clicks import changed, click
 
-from archiver.errors import ConfigError, StoreError
+from archiver.errors import ConfigError, CorruptArchiveError, StoreError
 from archiver.identity import reconcile
 from archiver.model import Row, Window
 from archiver.store import Commit
@@ -121,13 +121,14 @@ def test_commits_are_durable(connection):
 
 
 @pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + b"x" * 4096])
-def test_a_file_that_is_no_database_is_a_store_error(tmp_path, content):
+def test_a_file_that_is_no_database_is_corruption(tmp_path, content):
     """The error names the operation, the file and the remedy; the file stays as it is."""
     path = tmp_path / "archive.db"
     path.write_bytes(content)
-    with pytest.raises(StoreError, match=r"can't open .*archive\.db.*Check the disk"):
+    said = r"can't open .*archive\.db: file is not a database.*put it back from a copy"
+    with pytest.raises(CorruptArchiveError, match=said):
         open_database(tmp_path)
-    with pytest.raises(StoreError, match="can't open"):
+    with pytest.raises(CorruptArchiveError, match=said):
         open_read_only(tmp_path)
     assert path.read_bytes() == content
 
@@ -150,9 +151,38 @@ def test_the_archive_is_closed_whatever_happens(tmp_path):
     with pytest.raises(ZeroDivisionError):
         fail()
     lock(tmp_path).close()
+    with open_archive(tmp_path, "sqlite") as archive:
+        archive.store.commit(slice_of([]))
     with pytest.raises(ConfigError):
         open_archive(tmp_path, "jsonl").__enter__()
     lock(tmp_path).close()
+
+
+def test_day_files_without_their_ledger_are_no_new_archive(tmp_path):
+    """The ledger says what of them counts: both ways out are named, and nothing is made."""
+    with open_archive(tmp_path, "jsonl") as archive:
+        archive.store.commit(slice_of([click("2026-11-19T12:00:00Z")]))
+    for file in tmp_path.glob("archive.db*"):
+        file.unlink()
+    for kind in ("jsonl", "sqlite"):
+        with pytest.raises(CorruptArchiveError, match=r"2026-11-19\.jsonl, but no archive\.db"):
+            open_archive(tmp_path, kind).__enter__()
+    assert [path.name for path in tmp_path.iterdir()] == ["clicks"]
+    (tmp_path / "clicks").rename(tmp_path / "old clicks")
+    with open_archive(tmp_path, "jsonl") as archive:
+        assert archive.ledger.coverage("acme") == []
+
+
+@pytest.mark.parametrize("put_another", [False, True])
+def test_a_database_that_was_taken_away_is_noticed(tmp_path, put_another):
+    """Moved or deleted, or another in its place: what was written may be lost, and is told so."""
+    with open_archive(tmp_path / "a", "sqlite") as archive:
+        archive.check_in_place()
+        (tmp_path / "a").rename(tmp_path / "b")
+        if put_another:
+            open_database(tmp_path / "a").close()
+        with pytest.raises(StoreError, match=r"a/archive\.db was moved or deleted while this run"):
+            archive.check_in_place()
 
 
 # Reading alone

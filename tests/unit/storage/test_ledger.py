@@ -138,14 +138,26 @@ def test_days_with_clicks_are_those_that_may_hold_some(ledger):
 
 
 def test_the_latest_revision_counts(ledger):
-    """By when it was seen; each earlier one is kept."""
+    """Whatever the clock said when it was seen; each earlier one is kept."""
     row = click(at(5), ip="192.0.2.1")
-    for number, conversion in enumerate(("1", "2", "3")):
+    for hours, conversion in ((1, "1"), (5, "2"), (0, "3")):
         revised = {"k": changed(row, conversion=conversion)}
-        record(ledger, [], revised=revised, seen_at=SEEN + number * SECOND)
+        record(ledger, [], revised=revised, seen_at=SEEN + timedelta(hours=hours))
     assert ledger.revisions("acme", span(0, 10)) == {"k": facts_of(changed(row, conversion="3"))}
-    (count,) = ledger.connection.execute("SELECT count(*) FROM click_revisions").fetchone()
-    assert count == 3
+    rows = ledger.connection.execute(
+        "SELECT number, conversion FROM click_revisions ORDER BY number"
+    ).fetchall()
+    assert rows == [(1, "1"), (2, "2"), (3, "3")]
+
+
+def test_each_click_counts_its_own_revisions(ledger):
+    """The same key at another time, or in another account, is another click."""
+    for second in (5, 6, 5):
+        record(ledger, [], revised={"k": click(at(second))})
+    rows = ledger.connection.execute(
+        "SELECT clicked_at, number FROM click_revisions ORDER BY clicked_at, number"
+    ).fetchall()
+    assert rows == [(at(5), 1), (at(5), 2), (at(6), 1)]
 
 
 def test_two_revisions_of_one_second_are_the_later_one(ledger):

@@ -79,15 +79,39 @@ def test_the_order_of_renamed_fields_is_no_change(archive):
     hold(archive, replace(GIVEN, fields=dict(reversed(names.items()))), name="b")
 
 
+def test_changes_are_told_without_touching_anything(archive):
+    """For `check`: the same words as `run` refuses with; an unknown account has none."""
+    settings = archive.settings
+    assert settings.changes("acme", GIVEN) == []
+    assert settings.changes("acme", replace(GIVEN, ip="hash")) == []
+    assert settings.changes("new", replace(GIVEN, timezone="UTC")) == []
+    [problem] = settings.changes("acme", replace(GIVEN, timezone="UTC"))
+    with pytest.raises(ConfigError) as raised:
+        hold(archive, replace(GIVEN, timezone="UTC"))
+    assert raised.value.problems == (problem,)
+
+
+@pytest.mark.parametrize(("first", "then"), [("sqlite", "jsonl"), ("jsonl", "sqlite")])
+def test_another_store_is_allowed_as_long_as_nothing_is_archived(tmp_path, first, then):
+    """Whoever changes their mind before the first click isn't held to it, and may do so again."""
+    for store in (first, then, first, then):
+        with open_archive(tmp_path, store) as archive:
+            hold(archive, GIVEN)
+            assert archive.settings.store() == store
+    with open_archive(tmp_path, then) as archive:
+        cover(archive, NOW - HOUR, NOW)
+        assert archive.ledger.coverage("acme") == [Window(NOW - HOUR, NOW)]
+
+
 @pytest.mark.parametrize(("first", "then"), [("sqlite", "jsonl"), ("jsonl", "sqlite")])
 def test_another_store_is_refused(tmp_path, first, then):
     """An empty store beside the full one would be a trap: the error names both ways out."""
-    with open_archive(tmp_path, first):
-        pass
+    with open_archive(tmp_path, first) as archive:
+        cover(archive, NOW - HOUR, NOW)
     with pytest.raises(ConfigError, match=rf"begun as '{first}' and is now '{then}'.*directory"):
         open_archive(tmp_path, then).__enter__()
     with open_archive(tmp_path, first) as archive:
-        assert archive.ledger.coverage("acme") == []
+        assert archive.ledger.coverage("acme") == [Window(NOW - HOUR, NOW)]
 
 
 def test_a_changed_ip_stops_the_lookback(archive):
@@ -114,28 +138,45 @@ def test_the_lookback_of_one_account_stops_alone(archive):
     cover(archive, NOW - HOUR, NOW)
     cover(archive, NOW, NOW + HOUR, name="bees")
     with archive.transaction():
-        archive.settings.stop_lookback("acme")
+        archive.settings.stop_lookback("acme", NOW)
     assert archive.settings.lookback_from("acme") == NOW
     assert archive.settings.lookback_from("bees") is None
 
 
+def test_a_stopped_lookback_stays_stopped(archive):
+    """An earlier instant later on doesn't bring back what can't be compared."""
+    with archive.transaction():
+        archive.settings.stop_lookback("acme", NOW)
+        archive.settings.stop_lookback("acme", NOW - HOUR)
+        assert archive.settings.lookback_from("acme") == NOW
+        archive.settings.stop_lookback("acme", NOW + HOUR)
+    assert archive.settings.lookback_from("acme") == NOW + HOUR
+
+
+def test_the_lookback_is_held_at_the_end_of_coverage(archive):
+    """For each account by itself; without coverage there is nothing to hold."""
+    hold(archive, GIVEN, name="bees")
+    with archive.transaction():
+        archive.settings.hold_looked_back("acme")
+    assert archive.settings.looked_back_to("acme") is None
+    cover(archive, NOW - HOUR, NOW)
+    cover(archive, NOW - 5 * HOUR, NOW - 4 * HOUR)
+    with archive.transaction():
+        archive.settings.hold_looked_back("acme")
+    cover(archive, NOW, NOW + HOUR)
+    assert archive.settings.looked_back_to("acme") == NOW
+    assert archive.settings.looked_back_to("bees") is None
+
+
 def test_the_first_run_is_kept(archive):
-    """Later runs, and other accounts' runs, don't move it."""
+    """For each account by itself, as it was given, on whole seconds."""
     hold(archive, GIVEN, name="bees")
     assert archive.settings.first_run_at("acme") is None
     with archive.transaction():
-        assert archive.settings.hold_first_run("acme", NOW) == NOW
-        assert archive.settings.hold_first_run("acme", NOW + HOUR) == NOW
-        assert archive.settings.hold_first_run("bees", NOW + HOUR) == NOW + HOUR
+        archive.settings.hold_first_run("acme", NOW)
+        archive.settings.hold_first_run("bees", NOW + HOUR)
     assert archive.settings.first_run_at("acme") == NOW
-
-
-def test_a_first_run_in_the_future_was_a_wrong_clock(archive):
-    """What a clock that was ahead would leave out is wanted after all."""
-    with archive.transaction():
-        archive.settings.hold_first_run("acme", NOW + HOUR)
-        assert archive.settings.hold_first_run("acme", NOW) == NOW
-    assert archive.settings.first_run_at("acme") == NOW
+    assert archive.settings.first_run_at("bees") == NOW + HOUR
 
 
 def test_settings_outlive_the_process(tmp_path):

@@ -1,0 +1,36 @@
+"""`link-archiver publish`."""
+
+import click
+
+from jobs.cli.context import Context
+
+
+@click.command()
+@click.pass_obj
+def command(context: Context) -> int:
+    """Write the pages of [[pages]] anew, from what is archived.
+
+    Each is an HTML file, with a JSON file of the same name beside it. The service isn't asked:
+    every run publishes by itself, after its totals; this is for when a page's title, template or
+    choice of links was changed.
+
+    \b
+    Example:
+      link-archiver publish
+    """  # noqa: D301 - click's mark is the character
+    from jobs.cli.output import show
+    from jobs.publish import publish, told
+
+    config = context.load()
+    if not config.pages:
+        context.warn(f"{config.path} has no [[pages]]: there is nothing to publish")
+    codes = []
+    for published in publish(config, [account.name for account in config.accounts]):
+        if published.error is None:
+            links = "1 link" if published.links == 1 else f"{published.links:,} links"
+            show(f"{published.page.output}: {links}")
+        else:
+            for line in told(published.page, published.error).splitlines():
+                context.complain(line)
+            codes.append(published.error.exit_code)
+    return min(codes, default=0)

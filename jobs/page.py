@@ -1,0 +1,95 @@
+"""A standing as HTML: by our template, or by the operator's own.
+
+An own template gets data, not Python: it runs in Jinja2's sandbox, since templates are handed
+around. Whatever it puts in is escaped.
+"""
+
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import (
+    ChoiceLoader,
+    FileSystemLoader,
+    PrefixLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+)
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from archiver.errors import ConfigError
+from jobs.standing import Standing
+from jobs.trend import line
+
+_OURS = FileSystemLoader(Path(__file__).with_name("templates"))
+
+
+def render(standing: Standing, template: Path | None, json_name: str) -> str:
+    """The page. Raises ConfigError, with the template's line, where the template can't be used."""
+    given = {
+        "title": standing.title,
+        "account": standing.account,
+        "sort": standing.sort,
+        "order": standing.order,
+        "taken_at": standing.taken_at,
+        "entries": standing.entries,
+        "json_name": json_name,
+    }
+    if template is None:
+        return _environment(_OURS).get_template("page.html").render(given)
+    # An own template may extend ours, and include what lies beside it.
+    theirs = FileSystemLoader(template.parent)
+    loader = ChoiceLoader([PrefixLoader({"link-archiver": _OURS}), theirs])
+    return _render_own(_environment(loader), template, given)
+
+
+def _environment(loader: Any) -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": _number, "line": line}
+    return environment
+
+
+def _render_own(
+    environment: ImmutableSandboxedEnvironment, path: Path, given: Mapping[str, Any]
+) -> str:
+    try:
+        template: Template = environment.get_template(path.name)
+        return template.render(given)
+    except TemplateNotFound as error:
+        reason = f"there is no template {error.name} in {path.parent}"
+        raise ConfigError(f"{path}: {reason}. Check the page's template") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"can't read {path}: {error}. Check the page's template") from None
+    except TemplateSyntaxError as error:
+        place = f"{error.filename or path}, line {error.lineno}"
+        raise ConfigError(f"{place}: {error.message}. Mend the template") from None
+    except Exception as error:  # noqa: BLE001 - whatever an expression in a template may raise
+        place = _place(error, path)
+        what = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "
+        raise ConfigError(f"{place}: {what}{error}. Mend the template") from None
+
+
+def _place(error: Exception, path: Path) -> str:
+    """The file and line within a template: Jinja2 puts them into the traceback."""
+    within = (path.parent, Path(__file__).with_name("templates"))
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in reversed(frames):
+        if Path(frame.filename).parent in within or Path(frame.filename) == path:
+            return f"{frame.filename}, line {frame.lineno}"
+    return str(path)
+
+
+def _number(value: int | None) -> str:
+    """A number as people read it: 12,345; a dash where it isn't known."""
+    return "\N{EN DASH}" if value is None else f"{value:,}".replace("-", "\N{MINUS SIGN}")

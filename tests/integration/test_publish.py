@@ -1,0 +1,321 @@
+"""Pages for the web, as `run` and `publish` write them."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from e2e.processes import Commands
+from support.archive import TestArchive
+from support.service import PASSWORD, Service
+
+from archiver.config import load_config
+from archiver.model import Link
+from jobs import daily
+from jobs.archiving import Job
+from jobs.publish import publish
+from refserver.database import NewClick
+from storage.opening import open_archive
+from storage.standings import open_standings
+
+START = datetime(2025, 9, 1, tzinfo=UTC)
+NOON = datetime(2025, 9, 5, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOSTILE = "<script>alert(1)</script> “Ünïcode” 🏆"
+
+
+class Table(HTMLParser):
+    """The rows of a page's table: each cell's text, as a reader sees it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.links: list[str] = []
+        self.when: list[str] = []
+        self._in_cell = False
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self.rows[-1].append("")
+            self._in_cell = True
+        if tag == "a" and self._in_cell:
+            self.links.append(given["href"])
+        if tag == "time":
+            self.when.append(given["datetime"])
+        if tag == "svg":
+            self.rows[-1][-1] += given["aria-label"].partition(": ")[2]
+
+    def handle_endtag(self, tag):
+        self._in_cell = self._in_cell and tag not in {"td", "th"}
+
+    def handle_data(self, data):
+        if self._in_cell:
+            self.rows[-1][-1] += data
+
+
+class Pages:
+    """An archive's pages: their configuration, and what was written."""
+
+    def __init__(self, archive: TestArchive) -> None:
+        self.archive = archive
+        self.folder = archive.path.parent / "public"
+        self.folder.mkdir()
+
+    def add(self, output: str = "public/contest.html", account: str = "acme", **keys) -> None:
+        """Have one more page."""
+        given = {"account": account, "output": output, **keys}
+        lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
+        with self.archive.path.open("a", encoding="utf-8") as file:
+            file.write(f"\n[[pages]]\n{lines}")
+
+    def json(self, name: str = "contest") -> dict:
+        return json.loads((self.folder / f"{name}.json").read_bytes())
+
+    def html(self, name: str = "contest") -> str:
+        return (self.folder / f"{name}.html").read_text(encoding="utf-8")
+
+    def written(self) -> set[str]:
+        return {path.name for path in self.folder.iterdir()}
+
+
+@pytest.fixture
+def pages(utc, tmp_path):
+    """Pages of an account whose service is up until the test is over."""
+    utc.populate(800, START, NOON, links=12)
+    with utc.serving() as url:
+        yield Pages(TestArchive(tmp_path / "a", url, totals=True))
+
+
+def click_on(service: Service, link_id: int, times: int, day: datetime) -> None:
+    service.record(NewClick(link_id, day + timedelta(seconds=number)) for number in range(times))
+
+
+def test_each_run_writes_the_page_anew(utc, pages):
+    """After its totals: with the clicks, the change and the time of this run."""
+    pages.add()
+    assert pages.archive.run(NOON).outcome == "complete"
+    first = pages.json()
+    assert first["taken_at"] == "2025-09-05T12:00:00Z"
+    assert [entry["change"] for entry in first["entries"]] == [None] * 12
+    assert sum(entry["clicks"] for entry in first["entries"]) == 800
+    loser = first["entries"][-1]
+    click_on(utc, int(loser["id"]), 1000, NOON)
+    assert pages.archive.run(NOON + DAY).outcome == "complete"
+    second = pages.json()
+    assert second["taken_at"] == "2025-09-06T12:00:00Z"
+    winner = second["entries"][0]
+    assert winner == {
+        **loser,
+        "rank": 1,
+        "clicks": loser["clicks"] + 1000,
+        "unique_clicks": loser["unique_clicks"] + 1000,
+        "change": 1000,
+        "last_14_days": [None] * 13 + [1000],
+        "taken_at": "2025-09-06T12:00:00Z",
+    }
+    assert "6 September 2025, 12:00 UTC" in pages.html()
+    assert pages.written() == {"contest.html", "contest.json"}
+
+
+def test_the_page_and_the_json_say_the_same(utc, pages):
+    """Every number and title of the one is in the other, a hostile title letter by letter."""
+    utc.database.rename_link(3, HOSTILE)
+    pages.add(title="Who & <why>?")
+    pages.archive.run(NOON)
+    click_on(utc, 5, 2000, NOON)
+    pages.archive.run(NOON + DAY)
+    said, html = pages.json(), pages.html()
+    table = Table(html)
+    entries = said["entries"]
+    assert HOSTILE in [entry["title"] for entry in entries]
+    assert "<script" not in html
+    assert '<h1 dir="auto">Who &amp; &lt;why&gt;?</h1>' in html
+    assert table.when == [said["taken_at"]]
+    assert table.links == [entry["link"] for entry in entries]
+    for row, entry in zip(table.rows[1:], entries, strict=True):
+        title = [entry["title"], *([entry["link"]] if entry["link"] != entry["title"] else [])]
+        assert row[0] == str(entry["rank"])
+        assert [line for line in row[1].splitlines() if line] == title
+        assert row[2].split()[0] == f"{entry['clicks']:,}"
+        assert row[3].split()[0] == f"{entry['unique_clicks']:,}"
+        assert row[4].split()[0] == (f"+{entry['change']:,}" if entry["change"] else "±0")
+        days = [day for day in entry["last_14_days"] if day is not None]
+        assert row[5].strip() == ", ".join(map(str, days))
+
+
+def test_a_link_that_is_gone_is_left_out(utc, pages):
+    """It stays in the archive, and leaves the page."""
+    pages.add()
+    pages.archive.run(NOON)
+    with utc.database.writing() as connection:
+        connection.execute("DELETE FROM clicks WHERE link_id = 4")
+        connection.execute("DELETE FROM links WHERE id = 4")
+    pages.archive.run(NOON + DAY)
+    assert {int(entry["id"]) for entry in pages.json()["entries"]} == {*range(1, 13)} - {4}
+
+
+def test_totals_of_long_ago_are_not_read(pages):
+    """A page takes the last 14 days and a half before each link's latest totals."""
+    for days in (0, 1, 3, 15, 16):
+        pages.archive.run(NOON + days * DAY)
+    with open_standings(pages.archive.directory) as standings:
+        for link in standings.links("acme"):
+            taken = [(each.taken_at - NOON) / DAY for each in link.snapshots]
+            assert taken == [3, 15, 16]
+
+
+def test_a_page_that_fails_harms_nothing_else(pages):
+    """Clicks, totals and other pages are there; the error is in the report and the ledger."""
+    pages.add("absent/contest.html")
+    pages.add("public/two.html")
+    account = pages.archive.run(NOON).accounts[0]
+    assert account.outcome == "partial"
+    assert "absent/contest.html: the folder " in account.error
+    assert pages.archive.query("SELECT error FROM runs") == [(account.error,)]
+    assert account.totals == 12
+    assert pages.written() == {"two.html", "two.json"}
+
+
+def test_what_was_published_stays_until_there_is_better(pages):
+    """A template that has become wrong leaves the page, and its JSON, as they were."""
+    ours = pages.archive.path.with_name("ours.html")
+    ours.write_text("{{ entries | length }} links", encoding="utf-8")
+    pages.add(template="ours.html")
+    pages.archive.run(NOON)
+    before = pages.json()
+    ours.write_text("{{ oops }}", encoding="utf-8")
+    account = pages.archive.run(NOON + DAY).accounts[0]
+    assert "ours.html, line 1: 'oops' is undefined" in account.error
+    assert (pages.html(), pages.json()) == ("12 links", before)
+
+
+def test_only_a_run_s_own_accounts_are_published(utc, tmp_path):
+    """Not those that took no part; and a backfill, which keeps no totals, publishes nothing."""
+    utc.populate(100, START, NOON, links=3)
+    with utc.serving() as url:
+        pages = Pages(TestArchive(tmp_path / "a", url, totals=True, names=("acme", "other")))
+        pages.add("public/a.html")
+        pages.add("public/b.html", "other")
+        pages.archive.backfill("2025-09-04", "2025-09-05", NOON)
+        assert pages.written() == set()
+        config = load_config(pages.archive.path)
+        Job("run", config, {"acme": PASSWORD}, daily.plan, clock=lambda: NOON).execute()
+    assert pages.written() == {"a.html", "a.json"}
+
+
+def test_a_web_server_can_read_what_is_written(pages):
+    """Whatever this program's umask is, which keeps the archive itself to its owner."""
+    pages.add()
+    before = os.umask(0o077)
+    try:
+        pages.archive.run(NOON)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in pages.folder.iterdir()} == {0o644}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "keys", "said"),
+    [
+        (["public/a.json"], {}, "output ends in .json"),
+        (["public/a.html", "public/x/../a.htm"], {}, "would overwrite another page"),
+        (["ours.html"], {"template": "ours.html"}, "would overwrite a template"),
+        (["config.toml"], {}, "would overwrite the configuration"),
+    ],
+)
+def test_a_page_overwrites_nothing_that_is_needed(pages, outputs, keys, said):
+    """Neither with its HTML nor with its JSON."""
+    for output in outputs:
+        pages.add(output, **keys)
+    config = load_config(pages.archive.path)
+    for published in publish(config, ["acme"]):
+        assert said in str(published.error)
+        assert published.error.exit_code == 2
+    assert pages.written() == set()
+
+
+@pytest.fixture
+def command(tmp_path):
+    """The installed command in the folder of the archive, whose service is down."""
+    folder = tmp_path / "a"
+    return Commands(folder), Pages(TestArchive(folder, "http://127.0.0.1:9/", totals=True))
+
+
+def test_publish_needs_no_service(utc, command):
+    """It writes from the archive, says what it wrote, and ends with 0."""
+    link_archiver, pages = command
+    utc.populate(100, START, NOON, links=3)
+    with utc.serving() as url:
+        pages.archive.write_config(url, totals=True)
+        pages.archive.run(NOON)
+    pages.add()
+    pages.add("public/one.html", links=["2"])
+    told = link_archiver("publish")
+    contest, one = pages.folder / "contest.html", pages.folder / "one.html"
+    assert told.out == f"{contest}: 3 links\n{one}: 1 link\n"
+    assert told.err == ""
+    assert [entry["id"] for entry in pages.json("one")["entries"]] == ["2"]
+
+
+def test_publish_before_the_first_run(command):
+    """There is a page, which says that there are no links yet."""
+    link_archiver, pages = command
+    pages.add()
+    link_archiver("publish")
+    assert pages.json()["entries"] == []
+    assert pages.json()["taken_at"] is None
+    assert "No links here yet" in pages.html()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "said"),
+    [
+        ({"output": "absent/x.html"}, 3, "absent/x.html: the folder "),
+        ({"output": "public/x.html", "template": "absent.html"}, 2, "no template absent.html"),
+        ({"output": "public"}, 3, "public: can't write "),
+    ],
+)
+def test_publish_goes_on_after_a_page_that_fails(command, wrong, code, said):
+    """The others are written; the exit code tells whether the configuration is to be mended."""
+    link_archiver, pages = command
+    pages.add(**wrong)
+    pages.add()
+    told = link_archiver("publish", code=code)
+    assert said in told.err
+    assert told.out == f"{pages.folder / 'contest.html'}: 0 links\n"
+    assert "contest.json" in pages.written()
+    assert not [path for path in Path(pages.folder.parent).rglob("*.part")]
+
+
+def test_publish_without_pages(command):
+    """Nothing to do is no failure, but it is said."""
+    link_archiver, _ = command
+    assert "has no [[pages]]" in link_archiver("publish").err
+
+
+def test_publish_from_a_damaged_archive(command):
+    """Exit 3, with the file's name."""
+    link_archiver, pages = command
+    pages.add()
+    pages.archive.directory.mkdir()
+    (pages.archive.directory / "archive.db").write_bytes(b"no database" * 1000)
+    assert "archive.db" in link_archiver("publish", code=3).err
+
+
+def test_a_service_without_ids_or_unique_clicks(command):
+    """Links are named by themselves, and there is no column of unique clicks."""
+    link_archiver, pages = command
+    pages.add(links=["http://linkbee.com/a"])
+    links = [Link(key=each, link=each, clicks=7) for each in ("http://linkbee.com/a", "http://b/")]
+    with open_archive(pages.archive.directory, "sqlite") as archive, archive.transaction():
+        archive.links.observe("acme", [Link(key="", clicks=14), *links], NOON)
+    link_archiver("publish")
+    [entry] = pages.json()["entries"]
+    assert (entry["id"], entry["title"], entry["clicks"]) == (None, "http://linkbee.com/a", 7)
+    assert len(Table(pages.html()).rows[0]) == 5
