@@ -111,6 +111,8 @@ class Archiving:
 
     def _commit(self, window: Window, fetched: Fetched) -> None:
         settled = self._settled(window, fetched.served_at)
+        if settled != window:
+            self.report.failed.append(window)  # in part: a lookback there isn't whole
         if settled is None:
             return
         rows = belonging(fetched.rows, settled)
@@ -174,4 +176,4 @@ def comparable(known: Known, rows: list[Row]) -> bool:
     """Whether stored and fetched clicks both have ids, or both have none."""
     stored = speaks_of_ids(known)
     fetched = {row[CLICK_ID] is not None for row in rows}
-    return not stored or not fetched or stored == fetched
+    return not stored or not fetched or not stored.isdisjoint(fetched)

@@ -92,6 +92,11 @@ def _to_instant(value: datetime, zone: ZoneInfo) -> datetime:
         raise ValueError(f"outside the years 1 to 9999 in UTC: {value}") from None
 
 
+def _short(text: str) -> str:
+    """The text if it is short: one that is cut could end in a part of what isn't to be told."""
+    return repr(text) if len(text) <= 40 else f"a text of {len(text):,} characters"
+
+
 class _Change(NamedTuple):
     """A change of a clock: from `at` on, `new` is what it is ahead of UTC, before it `old`."""
 
@@ -127,12 +132,12 @@ class LocalTimes:
     def _convert(self, text: str) -> str:
         found = _SERVICE_TEXT.fullmatch(text)
         if not found:
-            raise ValueError(f"not a time such as 2026-11-19 08:15:30: {text!r}")
+            raise ValueError(f"not a time such as 2026-11-19 08:15:30: {_short(text)}")
         try:
             value = datetime.fromisoformat(found[1] + (found[2] or ""))
             converted = format_utc(_to_instant(value, self.zone))
         except ValueError:
-            raise ValueError(f"not a time on the calendar: {text!r}") from None
+            raise ValueError(f"not a time on the calendar: {_short(text)}") from None
         if len(text) == len("YYYY-MM-DD HH:MM:SS"):
             self._remember(value, text, converted)
         return converted

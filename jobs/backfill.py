@@ -25,7 +25,9 @@ class Backfill:
     def period(self, account: Account, now: datetime) -> Window:
         """The period for one account. Raises ConfigError where it isn't one."""
         start = _instant("--from", self.start, account)
-        end = now if self.end is None else _instant("--to", self.end, account)
+        end = (
+            now.replace(microsecond=0) if self.end is None else _instant("--to", self.end, account)
+        )
         if start >= end:
             raise ConfigError(
                 f"--to {self.end or 'now'} isn't after --from {self.start}; --to is out, so that "

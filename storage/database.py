@@ -47,7 +47,10 @@ def open_read_only(directory: Path) -> sqlite3.Connection | None:
     with store_errors("open", path):
         connection = _connect_read_only(path)
         connection.execute("PRAGMA query_only = ON")
-    return connection
+        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'runs'").fetchone():
+            return connection
+        connection.close()  # the first run was ended before it had made its tables
+        return None
 
 
 def _connect_read_only(path: Path) -> sqlite3.Connection:

@@ -9,6 +9,7 @@ from hashlib import md5
 
 from archiver.errors import AccountError, WindowError
 from archiver.model import Link
+from archiver.sources.quoting import quoted
 from archiver.sources.transport import Answer, Transport
 
 #: What `shorten` calls the advertisement of a link, and its category, by Linkbee's own page.
@@ -36,6 +37,7 @@ class LinkbeeLinks:
     def __init__(self, *, base_url: str, login: str, password: str, transport: Transport) -> None:
         self._base_url = base_url
         self._transport = transport
+        self._password = password
         digest = md5(password.encode(), usedforsecurity=False).digest()
         self._credentials: dict[str, str | bytes] = (
             {"user": login, "pass": digest} if login else {}
@@ -78,34 +80,34 @@ class LinkbeeLinks:
         return Link(key=link, link=link, destination=url)
 
     def _call(self, task: str, parameters: Mapping[str, str | bytes]) -> str:
-        return _value(self._transport.send(self._base_url, {"task": task, **parameters}), task)
+        answer = self._transport.send(self._base_url, {"task": task, **parameters})
+        return self._value(answer, task)
 
     def _call_once(self, task: str, parameters: Mapping[str, str | bytes]) -> str:
         named = {"task": task, **parameters}
-        return _value(self._transport.send_once(self._base_url, named, "get"), task)
+        return self._value(self._transport.send_once(self._base_url, named, "get"), task)
 
-
-def _value(answer: Answer, task: str) -> str:
-    """The task's value. Raises AccountError where it is refused, WindowError for nonsense."""
-    try:
-        document = json.loads(answer.body, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict) or answer.status != 200:
-        beginning = answer.body[:10_000].decode("utf-8", "replace")
-        raise WindowError(
-            f"Linkbee's answer to {task} is no JSON object (HTTP {answer.status}). Check the "
-            f"account's base_url; it begins with {beginning!r}"
-        )
-    if str(document.get("error") or "0") != "0":
-        raise AccountError(
-            f"Linkbee refuses {task}. Check the account's login, its password and its links; it "
-            f"says {str(document.get('msg'))!r}"
-        )
-    value = document.get(task)
-    if not isinstance(value, str) or not value:
-        raise WindowError(f"Linkbee's answer has no value of {task}")
-    return value
+    def _value(self, answer: Answer, task: str) -> str:
+        """The task's value. Raises AccountError where it is refused, WindowError for nonsense."""
+        try:
+            document = json.loads(answer.body, parse_int=str, parse_float=str)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict) or answer.status != 200:
+            raise WindowError(
+                f"Linkbee's answer to {task} is no JSON object (HTTP {answer.status}). Check the "
+                f"account's base_url; it says {quoted(answer.body, [self._password])}"
+            )
+        if str(document.get("error") or "0") != "0":
+            said = quoted(str(document.get("msg")), [self._password])
+            raise AccountError(
+                f"Linkbee refuses {task}. Check the account's login, its password and its links; "
+                f"it says {said}"
+            )
+        value = document.get(task)
+        if not isinstance(value, str) or not value:
+            raise WindowError(f"Linkbee's answer has no value of {task}")
+        return value
 
 
 def _hits(text: str) -> int:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from archiver.errors import AccountError, SourceError, WindowError
 from archiver.sources.envelope import Envelope, parse_envelope
+from archiver.sources.quoting import quoted
 from archiver.sources.transport import Answer, Transport
 
 _CHECK_LOGIN = "Check the account's login, its password and its base_url"
@@ -72,9 +73,12 @@ class LinktrackClient:
         text = answer.body.decode("utf-8", "replace").strip()
         if answer.status != 200 or text.startswith("Error:") or not _is_link(text):
             raise AccountError(
-                f"the service made no link (HTTP {answer.status}); it says {text[:10_000]!r}"
+                f"the service made no link (HTTP {answer.status}); it says {self._quoted(text)}"
             )
         return text
+
+    def _quoted(self, said: bytes | str) -> str:
+        return quoted(said, [self._credentials["pass"]])
 
     def _named(self, parameters: Mapping[str, str]) -> Mapping[str, str]:
         return {
@@ -87,10 +91,13 @@ class LinktrackClient:
         if answer.body[:64].lstrip().startswith(b"Error:"):
             # It may mean anything from wrong credentials to too many requests: asking again
             # could lock the account.
-            raise AccountError(f"{_CHECK_LOGIN}: the service says {_shown(answer.body)!r}")
+            raise AccountError(f"{_CHECK_LOGIN}: the service says {self._quoted(answer.body)}")
         if answer.status != 200:
             raise self._refused(answer.status, self._message(answer, list_name))
-        envelope = parse_envelope(answer.body, self._form, list_name)
+        try:
+            envelope = parse_envelope(answer.body, self._form, list_name)
+        except WindowError as error:
+            raise WindowError(f"{error}; it says {self._quoted(answer.body)}") from None
         if envelope.error:
             raise self._refused(answer.status, envelope.message)
         self._has_answered = True
@@ -99,7 +106,7 @@ class LinktrackClient:
     def _refused(self, status: int, message: str) -> SourceError:
         """What a refusal means: for the whole account, unless it has given an answer before."""
         remedy = _REMEDIES.get(status, "Check [accounts.parameters], format and method")
-        text = f"the service refuses with HTTP {status}. {remedy}; it says {message!r}"
+        text = f"the service refuses with HTTP {status}. {remedy}; it says {self._quoted(message)}"
         if self._has_answered and status not in _FINAL:
             return WindowError(text)
         return AccountError(text)
@@ -113,8 +120,3 @@ class LinktrackClient:
 
 def _is_link(text: str) -> bool:
     return text.startswith(("http://", "https://")) and len(text.split()) == 1
-
-
-def _shown(body: bytes) -> str:
-    """Long enough that nothing is cut which is to be redacted; the report cuts it after that."""
-    return body[:10_000].decode("utf-8", "replace").strip()

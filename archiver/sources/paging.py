@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import pairwise
+from itertools import takewhile
 from math import ceil
 
 from archiver.errors import UnstableError, WindowError
@@ -48,7 +48,7 @@ class OffsetPaging:
     def _read(self, reader: ClickReader, window: Window) -> "_Reading | Split":
         reading = _Reading()
         while True:
-            offset = len(reading.rows)
+            offset = reading.next_offset
             page = reader.read_page(window, offset=offset)
             if page.offset not in (None, offset):
                 raise WindowError(
@@ -80,42 +80,59 @@ class OffsetPaging:
 
 @dataclass(slots=True)
 class _Reading:
-    """The pages of one slice, as they come in."""
+    """The pages of one slice, as they come in.
+
+    Where clicks have no ids, a page begins with the last second of the one before, so that each
+    second stands on one page whole: a sort without a tie-break may give the clicks of a second in
+    another order on each page, and a border within it would repeat one and skip another.
+    """
 
     rows: list[Row] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
+    ended: bool = False
     by_outline: dict[tuple[Row, Row, int], Page] = field(default_factory=dict)
+    _tail: int = 0  # records at the end of `rows` that the next page gives again
+    _pages_read: int = 0  # those that brought a record
+    _border_within_second: bool = False
 
     @property
     def total(self) -> int | None:
         return self.pages[0].total
 
     @property
-    def ended(self) -> bool:
-        last = self.pages[-1]
-        if not last.rows:
-            return True
-        return self.total is not None and len(self.rows) >= self.total
+    def next_offset(self) -> int:
+        return len(self.rows) - self._tail
 
     @property
     def needs_confirmation(self) -> bool:
-        """Without ids, only a second reading may show that the pages fit together.
-
-        Even with a total, where a page ends and the next begins within one second: a sort
-        without a tie-break repeats one click there and skips another.
-        """
-        read = [page.rows for page in self.pages if page.rows]
-        if len(read) < 2 or all(row[CLICK_ID] is not None for row in self.rows):
+        """Without ids, only a second reading may show that the pages fit together."""
+        if self._pages_read < 2 or _has_ids(self.rows):
             return False
-        borders = ((before[-1], after[0]) for before, after in pairwise(read))
-        return self.total is None or any(
-            last[CLICKED_AT] == first[CLICKED_AT] for last, first in borders
-        )
+        return self.total is None or self._border_within_second
 
     def add(self, page: Page) -> None:
         self._refuse_repetition(page)
+        again = self._tail
+        if len(page.rows) < again:
+            raise UnstableError("records that were on one page are missing from the next")
+        del self.rows[len(self.rows) - again :]
         self.rows.extend(page.rows)
         self.pages.append(page)
+        self._pages_read += len(page.rows) > again
+        if self.total is None:
+            self.ended = not page.rows or len(page.rows) == again
+        else:
+            self.ended = not page.rows or len(self.rows) >= self.total
+        self._tail = 0 if self.ended or _has_ids(page.rows) else self._last_second(page)
+
+    def _last_second(self, page: Page) -> int:
+        """How many records of the page's last second end it; 0 where it holds no other one."""
+        last = page.rows[-1][CLICKED_AT]
+        count = sum(1 for _ in takewhile(lambda row: row[CLICKED_AT] == last, reversed(page.rows)))
+        if count < len(page.rows):
+            return count
+        self._border_within_second = True
+        return 0
 
     def check(self) -> None:
         if any(page.total != self.total for page in self.pages):
@@ -140,6 +157,10 @@ class _Reading:
         all_alike = len(set(page.rows)) == 1
         if not (all_alike and page.total is not None and len(self.rows) < page.total):
             raise UnstableError(f"the service gave the same page again. {_BISECT}")
+
+
+def _has_ids(rows: Sequence[Row]) -> bool:
+    return all(row[CLICK_ID] is not None for row in rows)
 
 
 def _cut_within(window: Window, rows: Sequence[Row]) -> list[Window]:

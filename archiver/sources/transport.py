@@ -26,6 +26,8 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 _CONNECT_SECONDS = 10.0
 _TRIES = 3
+# ValueError: a chunk of negative size, for one.
+_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _BACKOFF_SECONDS = 0.5
 _MAX_WAIT_SECONDS = 90.0
@@ -129,7 +131,7 @@ class Transport:
                 if self._stopped.is_set():
                     raise AccountError("the run was stopped before the service answered")
                 return self._exchange(url, parameters, method, watch)
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            except _FAILURES as error:
                 if self._stopped.is_set():
                     raise AccountError("the run was stopped before the service answered") from None
                 if watch.ended:
@@ -164,7 +166,7 @@ class Transport:
                 )
             if response.status_code >= 500 or response.status_code in _RETRY_STATUSES:
                 raise _TryAgainError(
-                    f"HTTP {response.status_code} {response.reason}",
+                    f"HTTP {response.status_code}",
                     wait_seconds=_retry_after(response.headers.get("Retry-After")),
                 )
             answer = Answer(response.status_code, _body_of(response), _date_of(response))

@@ -50,7 +50,7 @@ const frames = [360, 1200].map(width => {
   frame.contentWindow.alert = text => alerted.push(text);
   return new Promise(done => frame.onload = () => done([width, frame.contentWindow]));
 });
-const color = (view, element, name) => view.getComputedStyle(element)[name];
+const style = (view, element, name) => view.getComputedStyle(element)[name];
 Promise.all(frames).then(loaded => {
   for (const [width, view] of loaded) {
     const all = selector => [...view.document.querySelectorAll(selector)];
@@ -58,18 +58,20 @@ Promise.all(frames).then(loaded => {
     measured[width] = {
       scrolled: view.document.documentElement.scrollWidth,
       right: Math.max(...all("td, th, h1, p, svg, bdi, span, caption").map(right)),
-      titles: all("tbody th bdi:first-child").filter(e => !e.closest(".at")).map(e => e.textContent),
+      titles: all("tbody th > a > bdi").map(e => e.textContent),
       numbers: all("tbody .clicks").map(e => parseInt(e.textContent.replaceAll(",", ""))),
       strangers: all("script, img, link, iframe, object, embed, [onerror], [src]").length,
       lines: all("tbody svg polyline").length,
       roles: [...new Set(all("table, thead, tbody, tr, th, td").map(e => e.getAttribute("role")))],
       unscoped: all("th:not([scope])").length,
       captions: all("caption").length,
-      background: color(view, view.document.body, "backgroundColor"),
+      background: style(view, view.document.body, "backgroundColor"),
       inks: all("h1, .taken, caption, thead th, .name a, .at, .number, footer p")
-        .map(e => color(view, e, "color")),
-      medals: all(".medal").map(e => [color(view, e, "color"), color(view, e, "backgroundColor")]),
-      smallest: Math.min(...all("td, th, p, .at").map(e => parseFloat(color(view, e, "fontSize")))),
+        .map(e => style(view, e, "color")),
+      medals: all(".medal")
+        .map(e => [style(view, e, "color"), style(view, e, "backgroundColor")]),
+      smallest: Math.min(
+        ...all("td, th, p, .at").map(e => parseFloat(style(view, e, "fontSize")))),
     };
   }
   measured.alerted = alerted;

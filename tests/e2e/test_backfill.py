@@ -110,7 +110,7 @@ def test_nothing_is_covered_that_has_not_settled(link_archiver, busy_service, ad
     assert link_archiver.status()["covered"] == [covered]
 
 
-def test_without_an_end_it_takes_all_that_has_settled(link_archiver, busy_service, address) -> None:
+def test_without_an_end_it_takes_all_that_settled(link_archiver, busy_service, address) -> None:
     """Up to now less settle, and there is nothing to warn of; a run goes on from there."""
     archive = TestArchive(link_archiver.folder, address, settle="2h")
     told = link_archiver("backfill", "--from", _text(NOW - 2 * DAY))

@@ -53,6 +53,11 @@ def is_possible(case: Case) -> bool:
     return not (case["no-offset"] and case["pagination"] == "offset")
 
 
+def parity(case: Case) -> int:
+    """Whether an odd number of a case's other dialects is on."""
+    return sum(bool(case[name]) for name in DIALECTS if name != "legacy-errors") % 2
+
+
 def check(service: Service, folder: Path, case: Case) -> None:
     dialects = [dialect for dialect in DIALECTS if case[dialect]]
     settings = settings_of(case)
@@ -93,8 +98,13 @@ def case_name(case: Case) -> str:
     return "-".join([*words, *(name for name in DIALECTS if case[name])])
 
 
-EVERY = [case for case in every_case(FACTORS) if is_possible(case)]
-PAIRS = pairwise(EVERY)
+POSSIBLE = [case for case in every_case(FACTORS) if is_possible(case)]
+PAIRS = pairwise(POSSIBLE)
+# What shapes a request's way or an error's form, and no answer that is archived, takes turns.
+TURNS = {("post", False): 0, ("get", True): 1}
+EVERY = [
+    case for case in POSSIBLE if TURNS.get((case["method"], case["legacy-errors"])) == parity(case)
+]
 
 
 @pytest.mark.parametrize("case", PAIRS, ids=case_name)

@@ -4,7 +4,6 @@ import json
 import os
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from e2e.processes import Commands
@@ -139,9 +138,9 @@ def test_the_page_and_the_json_say_the_same(utc, pages):
     assert table.when == [said["taken_at"]]
     assert table.links == [entry["link"] for entry in entries]
     for row, entry in zip(table.rows[1:], entries, strict=True):
-        title = [entry["title"], *([entry["link"]] if entry["link"] != entry["title"] else [])]
+        link = [entry["link"]] if entry["link"] != entry["title"] else []
         assert row[0] == str(entry["rank"])
-        assert [line for line in row[1].splitlines() if line] == title
+        assert row[1].split() == " ".join([entry["title"], *link]).split()
         assert row[2].split()[0] == f"{entry['clicks']:,}"
         assert row[3].split()[0] == f"{entry['unique_clicks']:,}"
         assert row[4].split()[0] == (f"+{entry['change']:,}" if entry["change"] else "±0")
@@ -290,7 +289,7 @@ def test_publish_goes_on_after_a_page_that_fails(command, wrong, code, said):
     assert said in told.err
     assert told.out == f"{pages.folder / 'contest.html'}: 0 links\n"
     assert "contest.json" in pages.written()
-    assert not [path for path in Path(pages.folder.parent).rglob("*.part")]
+    assert list(pages.folder.parent.rglob("*.part")) == []
 
 
 def test_publish_without_pages(command):

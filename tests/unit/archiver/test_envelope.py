@@ -131,12 +131,11 @@ def test_half_a_document_is_an_error(whole, form):
         parse_envelope(whole, form, "history")
 
 
-def test_an_error_shows_how_the_answer_begins():
-    """The message ends with what came: long enough to be redacted before it is cut."""
-    with pytest.raises(WindowError, match=r"base_url.* it begins with 'Soon back\. x") as raised:
-        parse_xml("Soon back. " + "x" * 500 + "y" * 1_000_000)
-    assert str(raised.value).endswith("y'")
-    assert len(str(raised.value)) < 11_000
+def test_an_error_shows_nothing_of_the_answer():
+    """Whoever knows the secrets quotes it."""
+    with pytest.raises(WindowError, match="base_url") as raised:
+        parse_xml("Soon back. " + "x" * 500)
+    assert "Soon" not in str(raised.value)
 
 
 # The envelope

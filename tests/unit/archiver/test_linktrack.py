@@ -216,7 +216,7 @@ def test_some_refusals_are_always_the_accounts(open_source, answer, remedy) -> N
     answers = [page(), answer]
     source = open_source(lambda _: answers.pop(0))
     source.read_page(HOUR)
-    with pytest.raises(AccountError, match="no'$") as raised:
+    with pytest.raises(AccountError, match=r"no'$") as raised:
         source.read_page(HOUR)
     assert remedy in str(raised.value)
 
@@ -230,7 +230,7 @@ def test_a_service_that_is_unwell_may_do_better_with_another_window(open_source,
 
 
 @pytest.mark.parametrize("answer", [refusal(message="x" * 5000), Reply(b"Error: " + b"x" * 5000)])
-def test_what_the_service_says_stands_at_the_end_and_whole(open_source, answer) -> None:
-    """It is cut where it is told, once the secrets are out of it."""
-    with pytest.raises(AccountError, match=r"Check the account's login.*'(Error: )?x{5000}'$"):
+def test_what_the_service_says_stands_at_the_end(open_source, answer) -> None:
+    """Its beginning, after what to do."""
+    with pytest.raises(AccountError, match=r"Check the account's login.*'(Error: )?x+ …'$"):
         open_source(lambda _: answer).read_page(HOUR)

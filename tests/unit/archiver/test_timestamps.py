@@ -248,11 +248,11 @@ class TestToUtc:
         assert repr(text) in str(error.value)
 
     @pytest.mark.parametrize("text", ["2026-11-19 03:15:30" + "x" * 999, "x" * 999])
-    def test_a_long_text_is_quoted_whole(self, text):
-        """What is to be redacted may not be cut before; the report cuts it afterwards."""
-        with pytest.raises(ValueError, match="not a time") as error:
+    def test_a_long_text_is_not_quoted(self, text):
+        """A part of it could be a part of what isn't to be told."""
+        with pytest.raises(ValueError, match=r"a text of [\d,]+ characters") as error:
             LocalTimes("UTC").to_utc(text)
-        assert str(error.value).endswith(repr(text))
+        assert "xx" not in str(error.value)
 
     @pytest.mark.parametrize(
         ("zone", "text"),

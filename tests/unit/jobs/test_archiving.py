@@ -165,9 +165,7 @@ def test_what_cannot_be_compared_and_is_not_covered_is_an_error(new_archive, his
     for _ in range(2):
         [report] = archive.run(NOON + HOUR).accounts
         window = "[2025-09-05T09:00:00Z, 2025-09-05T12:50:00Z)"
-        assert report.errors == [
-            f"{window} isn't archived whole: its clicks can't be compared"
-        ]
+        assert report.errors == [f"{window} isn't archived whole: its clicks can't be compared"]
         assert archive.status(NOON + HOUR)["covered"][-1]["end"] == "2025-09-05T09:00:00Z"
     assert len(archive.stored()) == 2
 

@@ -209,17 +209,23 @@ def test_the_line_stays_in_its_box(days):
 
 
 def test_the_line_begins_at_nothing():
-    """No clicks lie at the bottom, the best day at the top; a flat line of none is the bottom."""
+    """No clicks lie at the bottom, the best day at the top, whatever the least is."""
     assert line([None, 0, 5, 10], 30, 20) == [(10, 20), (20, 10), (30, 0)]
     assert [y for _, y in line([0, 0], 30, 20)] == [20, 20]
+    assert [y for _, y in line([4, 8], 30, 20)] == [10, 0]
+    assert [y for _, y in line([-5, 5], 30, 20)] == [20, 0]
 
 
 def test_titles_are_text():
     """Neither our template nor an own one lets a title be markup, in text or in an attribute."""
     quotes = """'"><img src=x onerror=alert(1)>"""
-    given_links = [link("1", 2, title=HOSTILE), link("2", 1, title=quotes)]
+    given_links = [
+        link("1", 2, title=HOSTILE),
+        link("2", 2, title=HOSTILE, link="http://l/.2"),
+        link("3", 1, title=quotes, link=f"http://l/{quotes}"),
+    ]
     html = render(standing(page(title=HOSTILE), given_links), None, "contest.json")
-    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt; “Ünïcode” 🏆") == 3
+    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt; “Ünïcode” 🏆") == 4
     assert "<script" not in html
     assert "<img" not in html
 

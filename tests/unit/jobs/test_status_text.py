@@ -23,8 +23,10 @@ def lines(covered: list[dict[str, str]], gaps: list[dict[str, str]]) -> list[str
 def test_a_hole_that_no_run_fills_is_shown_with_its_remedy() -> None:
     """Between two backfills there is time that nobody has asked for."""
     assert lines(days((0, 1), (3, 5)), []) == [
-        f"  unasked   {DAYS[1]} to {DAYS[3]}: runs don't fill this; link-archiver backfill "
-        f"--from {DAYS[1]} --to {DAYS[3]}"
+        (
+            f"  unasked   {DAYS[1]} to {DAYS[3]}: runs don't fill this; link-archiver backfill "
+            f"--from {DAYS[1]} --to {DAYS[3]}"
+        )
     ]
 
 
