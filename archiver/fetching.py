@@ -8,6 +8,9 @@ from archiver.errors import WindowError
 from archiver.model import Fetched, Split, Window
 from archiver.sources.base import Source
 
+#: A signal that comes just before a wait begins is heeded only once the wait is over.
+_WAIT_SECONDS = 0.5
+
 
 def fetch_slices(
     source: Source, waiting: deque[Window], concurrency: int
@@ -48,5 +51,7 @@ def fetch_slices(
 
 def _first_done(under_way: dict[Future[Fetched | Split], Window]) -> Future[Fetched | Split]:
     """Of those that are done the earliest submitted: slices come out in about their order."""
-    done = wait(under_way, return_when=FIRST_COMPLETED).done
+    done: set[Future[Fetched | Split]] = set()
+    while not done:
+        done = wait(under_way, _WAIT_SECONDS, FIRST_COMPLETED).done
     return next(future for future in under_way if future in done)

@@ -1,6 +1,8 @@
 """Windows to slices, several at a time."""
 
+import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
@@ -180,6 +182,32 @@ def test_an_exception_of_the_consumer_closes_the_source(error):
         consume()
     assert source.closed.is_set()
     assert source.under_way == 0
+
+
+def test_a_signal_that_wakes_nobody_is_heeded():
+    """One that comes just before the wait begins, or to another thread, ends it all the same."""
+
+    class Ended(BaseException):
+        pass
+
+    def end(*_: object) -> None:
+        raise Ended
+
+    def answer(window: Window) -> Fetched:
+        time.sleep(0.1)  # until the slices are waited for
+        signal.raise_signal(signal.SIGUSR1)  # to the thread that fetches
+        return source.wait_for_stop(window)
+
+    source = Source(answer)
+    before = signal.signal(signal.SIGUSR1, end)
+    begun = time.monotonic()
+    try:
+        with pytest.raises(Ended):
+            list(fetch_slices(source, deque([hour(0)]), 1))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert source.closed.is_set()
+    assert time.monotonic() - begun < PATIENT / 2
 
 
 def test_an_unforeseen_exception_of_the_source_is_not_swallowed():
