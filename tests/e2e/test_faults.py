@@ -15,6 +15,7 @@ HOUR = timedelta(hours=1)
 ENVELOPE = {"error": 0, "msg": "", "total": 1, "limit": 1000, "offset": 0}
 RECORD = {"id": "1", "link_id": "7", "clicked_at": str(NOW - 3 * HOUR)[:19]}
 CHECK_LOGIN = "Check the account's login, its password and its base_url"
+LEFT_OUT = "words that are left out, for they may hold the password"
 
 
 class Fault(NamedTuple):
@@ -48,15 +49,25 @@ def refused(asked: dict[str, str]) -> Reply:
 
 # Each that can repeats the password to us, as services do.
 FAULTS = {
-    "wrong credentials": Fault(answering(refused), "wrong credentials", CHECK_LOGIN),
+    "wrong credentials": Fault(
+        answering(lambda _: refused({"pass": "…"})),
+        f"refuses with HTTP 401. {CHECK_LOGIN}; it says 'login or pass: wrong credentials: …'",
+        CHECK_LOGIN,
+    ),
+    "wrong credentials, repeated": Fault(answering(refused), f"it says {LEFT_OUT}", CHECK_LOGIN),
     "wrong credentials, with status 200": Fault(
         answering(lambda asked: refused(asked)._replace(status=200)),
-        "wrong credentials",
+        f"refuses with HTTP 200. {CHECK_LOGIN}; it says {LEFT_OUT}",
         CHECK_LOGIN,
     ),
     "a plain text": Fault(
+        answering(lambda _: Reply(b"Error: no such pass")),
+        "the service says 'Error: no such pass'",
+        CHECK_LOGIN,
+    ),
+    "a plain text, with the password": Fault(
         answering(lambda asked: Reply(f"Error: no such pass: {asked['pass']}".encode())),
-        "the service says 'Error: no such pass: [redacted]'",
+        f"the service says {LEFT_OUT}",
         CHECK_LOGIN,
     ),
     "no such method": Fault(

@@ -9,6 +9,8 @@ from support.archive import TestArchive
 from support.scripted import Reply, scripted
 from support.service import PASSWORD
 
+LEFT_OUT = "the service says words that are left out, for they may hold the password"
+
 
 @pytest.mark.parametrize("method", ["post", "get"])
 def test_no_process_list_and_no_file_holds_the_password(
@@ -53,8 +55,8 @@ def test_a_service_that_repeats_the_password_gives_nothing_away(link_archiver, m
         archive = TestArchive(link_archiver.folder, address, method=method)
         for command in (["-v", "run", "--json"], ["check"]):
             told = link_archiver(*command, code=3)
-            assert "[redacted]; [redacted]" in told.out + told.err
-    assert "[redacted]; [redacted]" in link_archiver("status").out
+            assert LEFT_OUT in told.out + told.err
+    assert LEFT_OUT in link_archiver("status").out
     for path in archive.directory.rglob("*"):
         _holds_no_secret(path.read_bytes())
 
