@@ -75,6 +75,9 @@ class Job:
     def _take(self, turn: Turn) -> None:
         if turn.service.clicks is not None:
             self._archive_clicks(turn, turn.service.clicks)
+        if turn.report.aborted:
+            # Credentials that were refused aren't sent again: that could lock the account.
+            return
         if self.command == "run" and turn.account.totals:
             keep_totals(turn)
         if self.command == "run":

@@ -54,7 +54,11 @@ class Links:
     def seen_on_clicks(self, account: str, links: Iterable[Link], seen_at: datetime) -> None:
         """Keep links that clicks were seen on, where they aren't known yet."""
         for link in links:
-            self._insert(account, link, seen_at)
+            known = self._connection.execute(
+                "SELECT 1 FROM links WHERE (account, key) = (?, ?)", (account, link.key)
+            ).fetchone()
+            if not (known or self._adopt(account, link)):
+                self._insert(account, link, seen_at)
 
     def mark_gone(self, account: str, there: Iterable[str], observed_at: datetime) -> None:
         """Mark the links that the service doesn't list any more; they stay."""

@@ -45,7 +45,8 @@ class Settings:
         stored = self.store()
         if stored == store:
             return
-        if stored and self._connection.execute("SELECT 1 FROM coverage LIMIT 1").fetchone():
+        archived = "SELECT 1 FROM coverage UNION ALL SELECT 1 FROM days LIMIT 1"
+        if stored and self._connection.execute(archived).fetchone():
             raise ConfigError(
                 f"archive.store: the archive in {self._directory} was begun as {stored!r} and "
                 f"is now {store!r}. Set it back to {stored!r}, or choose another "

@@ -29,6 +29,10 @@ CATEGORIES = {
 }
 
 
+class _RefusedError(AccountError):
+    """The service said no to one request; the next one may be about another link."""
+
+
 class LinkbeeLinks:
     """One account's links, and the account's total. The service can't list them."""
 
@@ -55,6 +59,8 @@ class LinkbeeLinks:
         self, known: Sequence[str], progress: Callable[[int, int], None]
     ) -> Iterator[Link]:
         """The hits of each known link, one request each, and of the account as a whole."""
+        if not self.has_login:
+            return
         # The account's first: if it can't be had, neither can any link's.
         yield Link(key="", clicks=_hits(self._call("hits", self._credentials)))
         refused: list[str] = []
@@ -62,7 +68,7 @@ class LinkbeeLinks:
             try:
                 hits = _hits(self._call("hits", {"link": link, **self._credentials}))
                 yield Link(key=link, link=link, clicks=hits)
-            except (AccountError, WindowError) as error:
+            except _RefusedError as error:
                 refused.append(f"{link}: {error}")
             progress(number, len(known))
         if refused:
@@ -100,7 +106,7 @@ class LinkbeeLinks:
             )
         if str(document.get("error") or "0") != "0":
             said = quoted(str(document.get("msg")), [self._password])
-            raise AccountError(
+            raise _RefusedError(
                 f"Linkbee refuses {task}. Check the account's login, its password and its links; "
                 f"it says {said}"
             )

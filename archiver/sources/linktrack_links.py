@@ -37,6 +37,7 @@ class LinktrackLinks:
     def _fetch_once(self, progress: Callable[[int, int], None]) -> list[Link]:
         links: dict[str, Link] = {}
         received = 0
+        total: int | None = None
         while True:
             asked = {
                 "sort": "id",
@@ -45,6 +46,9 @@ class LinktrackLinks:
                 "offset": str(received),
             }
             envelope = self._client.fetch_list("getLinks", "links", asked).envelope
+            if links and envelope.total != total:
+                raise UnstableError("the number of links changed while they were read")
+            total = envelope.total
             received += len(envelope.records)
             links.update((link.key, link) for link in map(_link_of, envelope.records))
             if len(links) != received:

@@ -282,3 +282,66 @@ def test_real_clicks_come_out_of_a_run_and_agree_with_the_totals(utc, tmp_path):
     assert all(now - timedelta(seconds=1) <= instant <= datetime.now(UTC) for instant in times)
     [total] = exported(archive, "totals")
     assert (total["clicks"], total["unique_clicks"]) == (3, 2)
+
+
+def test_a_made_link_that_is_clicked_before_the_next_run_is_one_link(utc, tmp_path):
+    """Clicks come before the service's list: the link is known by its address then."""
+    utc.open_account()
+    now = datetime.now(UTC)
+    with counted(utc) as (address, _):
+        archive = TestArchive(tmp_path / "a", f"{address}/api/v1_0/", totals=True, settle="0s")
+        config = load_config(archive.path)
+        options = {"external_url": "https://example.com/"}
+        made = make_link(config, config.accounts[0], PASSWORD, options, now)
+        requests.get(made, allow_redirects=False, timeout=5)
+        time.sleep(1.1)
+        archive.run(datetime.now(UTC))
+    links = [(each["link"], each["gone_at"]) for each in exported(archive, "links")]
+    assert len(links) == 2
+    assert (made, None) in links
+
+
+def test_links_that_shift_while_they_are_read_are_read_again(utc, tmp_path):
+    """A link deleted between two pages makes none of the others gone."""
+    utc.open_account()
+    for number in range(24):
+        utc.database.add_link(utc.account_id, external_url=f"https://example.com/{number}")
+    app = create_app(utc.database, ())
+    inner, asked = app.wsgi_app, []
+
+    def outer(environ, start_response):
+        if environ["PATH_INFO"].endswith("getLinks"):
+            asked.append(1)
+            if len(asked) == 2:
+                with utc.database.writing() as connection:
+                    connection.execute("DELETE FROM links WHERE id = 5")
+        return inner(environ, start_response)
+
+    app.wsgi_app = outer
+    with running(app) as address:
+        archive = TestArchive(tmp_path / "a", f"{address}/api/v1_0/", totals=True, page_size=10)
+        archive.run(NOON)
+        assert archive.run(NOON + DAY).outcome == "complete"
+    ids = [int(each["id"]) for each in exported(archive, "links") if each["gone_at"] is None]
+    assert sorted(ids) == [number for number in range(1, 26) if number != 5]
+
+
+def test_credentials_that_were_refused_are_not_sent_again(utc, tmp_path):
+    """An account that may be locked isn't asked for its links after its clicks were refused."""
+    utc.open_account()
+    with counted(utc, ("legacy-errors",)) as (address, asked):
+        archive = TestArchive(tmp_path / "a", f"{address}/api/v1_0/", totals=True, concurrency=1)
+        assert archive.run(NOON, password="wrong").outcome == "failed"
+    assert asked == ["getLinkHistory"]
+
+
+def test_a_linkbee_account_without_a_login_has_nothing_to_keep(tmp_path, utc):
+    """It is for quick links alone: a run is complete, and asks nothing."""
+    with counted(utc) as (address, asked):
+        archive = linkbee(tmp_path / "a", address, [])
+        text = archive.path.read_text().replace(
+            f'login = "{LOGIN}"\npassword_env = "PASSWORD"\n', ""
+        )
+        archive.path.write_text(text)
+        assert archive.run(NOON, password="").outcome == "complete"
+    assert asked == []
