@@ -4,7 +4,7 @@ import codecs
 import csv
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,7 +104,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             "disk's space"
         ) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it isn't there, or its folder can't be written to
+            part.unlink()
 
 
 def _instant(option: str, text: str | None, zone: ZoneInfo, default: datetime) -> datetime:
