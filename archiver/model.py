@@ -89,6 +89,13 @@ class Link(NamedTuple):
     unique_clicks: int | None = None
 
 
+class RefusedLink(NamedTuple):
+    """A link of which the service says that it doesn't know it, or not any more."""
+
+    link: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One answer of the service: its records as rows, and what it states about them.

@@ -60,7 +60,11 @@ class Job:
             with archive.transaction():
                 number = archive.runs.start(account.name, self.command, self.clock())
             with _all_told(report), closing(self._service(account)) as service:
-                self._take(Turn(account, archive, service, self.clock(), report, self.observer))
+                self._take(
+                    Turn(
+                        account, archive, service, self.clock(), self.clock, report, self.observer
+                    )
+                )
             self._redact(report)
             with archive.transaction():
                 archive.runs.finish(number, report, self.clock())

@@ -1,8 +1,10 @@
 """`publish`: the pages of `[[pages]]`, each with a JSON file beside it."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import orjson
@@ -12,7 +14,7 @@ from archiver.errors import ArchiverError, ConfigError, StoreError
 from jobs.export import whole_file
 from jobs.standing import standing
 from jobs.turn import Turn
-from storage.standings import Standings, open_standings
+from storage.standings import LinkHistory, open_standings
 
 _FOR_THE_WEB = 0o644  # a web server's user reads it, whatever this program's umask
 
@@ -26,7 +28,7 @@ class Published:
     error: ArchiverError | None = None
 
 
-def publish(config: Config, accounts: Collection[str]) -> Iterator[Published]:
+def publish(config: Config, accounts: Collection[str], now: datetime) -> Iterator[Published]:
     """Write the pages of these accounts, one by one; one that fails harms no other.
 
     The service isn't asked. Raises StoreError where the archive can't be read.
@@ -38,14 +40,15 @@ def publish(config: Config, accounts: Collection[str]) -> Iterator[Published]:
         for page in pages:
             try:
                 _refuse_overwriting(page, config)
-                yield Published(page, _publish(page, standings))
+                links = standings.links(page.account, now) if standings else ()
+                yield Published(page, _publish(page, links))
             except (ConfigError, StoreError) as error:
                 yield Published(page, error=error)
 
 
 def publish_of_turn(turn: Turn, config: Config) -> None:
     """Write the pages of a turn's account; what can't be written is in its report."""
-    for published in publish(config, [turn.account.name]):
+    for published in publish(config, [turn.account.name], turn.clock()):
         if published.error is not None:
             turn.report.errors.append(told(published.page, published.error))
 
@@ -60,23 +63,28 @@ def json_path(page: Page) -> Path:
     return page.output.with_suffix(".json")
 
 
-def _publish(page: Page, standings: Standings | None) -> int:
+def _publish(page: Page, links: Iterable[LinkHistory]) -> int:
     # Most runs publish nothing, and Jinja2 takes 30 ms to import.
     from jobs.page import render  # noqa: PLC0415
 
-    found = standing(page, standings.links(page.account) if standings else ())
+    found = standing(page, links)
     beside = json_path(page)
     html = render(found, page.template, beside.name).encode()
     document = orjson.dumps(found.as_json(), option=orjson.OPT_APPEND_NEWLINE)
-    if not page.output.parent.is_dir():
-        raise StoreError(
-            f"the folder {page.output.parent} doesn't exist. Make it, writable for this user"
-        )
+    _refuse_without_folder(page.output.parent)
     with whole_file(beside) as json_file, whole_file(page.output) as html_file:
         for file, content in ((json_file, document), (html_file, html)):
             file.write(content)
             os.fchmod(file.fileno(), _FOR_THE_WEB)
     return len(found.entries)
+
+
+def _refuse_without_folder(folder: Path) -> None:
+    with suppress(
+        PermissionError
+    ):  # one that can't be looked into is told of when it's written to
+        if not folder.is_dir():
+            raise StoreError(f"the folder {folder} doesn't exist. Make it, writable for this user")
 
 
 def _refuse_overwriting(page: Page, config: Config) -> None:

@@ -1,5 +1,6 @@
 """One account's part of a job, and who watches it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -50,12 +51,16 @@ def system_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One account's part of a job: what a plan may look at, and where it may leave warnings."""
+    """One account's part of a job: what a plan may look at, and where it may leave warnings.
+
+    `now` is when it began; `clock` goes on.
+    """
 
     account: Account
     archive: Archive
     service: Service
     now: datetime
+    clock: Callable[[], datetime]
     report: AccountReport
     observer: Observer
 

@@ -48,7 +48,7 @@ class Links:
             if link.clicks is not None:
                 self._connection.execute(
                     "INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?)",
-                    (account, link.key, format_utc(observed_at), link.clicks, link.unique_clicks),
+                    (account, format_utc(observed_at), link.key, link.clicks, link.unique_clicks),
                 )
 
     def seen_on_clicks(self, account: str, links: Iterable[Link], seen_at: datetime) -> None:
@@ -60,7 +60,15 @@ class Links:
             if not (known or self._adopt(account, link)):
                 self._insert(account, link, seen_at)
 
-    def mark_gone(self, account: str, there: Iterable[str], observed_at: datetime) -> None:
+    def mark_gone(self, account: str, key: str, observed_at: datetime) -> bool:
+        """Mark a link that the service doesn't know any more; whether it wasn't marked before."""
+        marked = self._connection.execute(
+            "UPDATE links SET gone_at = ? WHERE account = ? AND key = ? AND gone_at IS NULL",
+            (format_utc(observed_at), account, key),
+        ).rowcount
+        return marked > 0
+
+    def mark_others_gone(self, account: str, there: Iterable[str], observed_at: datetime) -> None:
         """Mark the links that the service doesn't list any more; they stay."""
         known = {
             key
@@ -68,10 +76,8 @@ class Links:
                 "SELECT key FROM links WHERE account = ? AND gone_at IS NULL", (account,)
             )
         }
-        self._connection.executemany(
-            "UPDATE links SET gone_at = ? WHERE account = ? AND key = ?",
-            [(format_utc(observed_at), account, key) for key in known.difference(there)],
-        )
+        for key in known.difference(there):
+            self.mark_gone(account, key, observed_at)
 
     def addresses(self, account: str) -> list[str]:
         """The links themselves, those that were kept first before the others."""
@@ -136,16 +142,36 @@ class Links:
 
     def _adopt(self, account: str, link: Link) -> bool:
         """Give a link that was kept by its address, when it was made, the id that it has now."""
-        if link.link_id is None or link.link is None:
+        made = self._made_before(account, link)
+        if made is None:
             return False
-        renamed = [
+        for table in ("links", "link_changes", "totals"):
             self._connection.execute(
                 f"UPDATE {table} SET key = ? WHERE account = ? AND key = ?",
-                (link.key, account, link.link),
-            ).rowcount
-            for table in ("links", "link_changes", "totals")
+                (link.key, account, made),
+            )
+        return True
+
+    def _made_before(self, account: str, link: Link) -> str | None:
+        """The key of a link without an id that is this one, now that it has an id.
+
+        The host may differ: a service names the one that it was asked at. Then what follows it
+        must be the same, and the destination too.
+        """
+        if link.link_id is None or link.link is None:
+            return None
+        rows = self._connection.execute(
+            "SELECT key, destination FROM links WHERE account = ? AND link_id IS NULL", (account,)
+        )
+        made: dict[str, str | None] = dict(rows.fetchall())
+        if link.link in made:
+            return link.link
+        alike = [
+            key
+            for key, destination in made.items()
+            if destination == link.destination and _behind_host(key) == _behind_host(link.link)
         ]
-        return renamed[0] > 0
+        return alike[0] if len(alike) == 1 else None
 
     def _insert(self, account: str, link: Link, seen_at: datetime) -> None:
         state = _state_of(link)
@@ -167,6 +193,10 @@ class Links:
             "FROM link_changes WHERE account = ? AND key = ?",
             (account, key, format_utc(seen_at), *(state[name] for name in _CHANGES), account, key),
         )
+
+
+def _behind_host(link: str) -> str:
+    return link.partition("://")[2].partition("/")[2]
 
 
 def _boolean(value: int | None) -> bool | None:

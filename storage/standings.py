@@ -4,18 +4,19 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from archiver.timestamps import parse_utc
+from archiver.timestamps import format_utc, parse_utc
 from storage.database import FILE_NAME, open_read_only, store_errors
 from storage.schema import quoted
 
-#: How long before a link's latest totals its earlier ones are read: 14 days, and half a day more.
-_EARLIER = "-348 hours"
+#: For so many days before the latest totals, those nearest to the hour of the latest are read.
+_DAYS_BACK = 14
+_DAY = timedelta(days=1)
 _LINK = ("key", "link_id", "link", "title", "group", "host", "created_at")
 
 
@@ -29,7 +30,7 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LinkHistory:
-    """A link as it is now, with its totals up to the latest, of the last 14 days and a half.
+    """A link as it is now, with its totals at the latest instant and a day before each other.
 
     There are no totals where the service gave none. Times of the service are its own text.
     """
@@ -50,31 +51,58 @@ class Standings:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def links(self, account: str) -> Iterator[LinkHistory]:
-        """The account's links that aren't gone from the service, by key."""
+    def links(self, account: str, now: datetime) -> Iterator[LinkHistory]:
+        """The account's links that aren't gone from the service, by key.
+
+        Totals that were dated after `now`, by a clock that was wrong, don't count.
+        """
         columns = ", ".join(map(quoted, _LINK))
+        instants = self._instants(account, now)
         rows = self._connection.execute(
-            f"WITH there AS (SELECT {columns}, (SELECT max(observed_at) FROM totals "
-            "WHERE (totals.account, totals.key) = (links.account, links.key)) AS latest "
-            "FROM links WHERE account = :account AND gone_at IS NULL) "
-            "SELECT there.*, observed_at, clicks, unique_clicks FROM there LEFT JOIN totals "
-            "ON totals.account = :account AND totals.key = there.key "
-            "AND observed_at >= strftime('%Y-%m-%dT%H:%M:%SZ', latest, :earlier) "
-            "ORDER BY there.key, observed_at",
-            {"account": account, "earlier": _EARLIER},
+            f"SELECT {columns}, observed_at, clicks, unique_clicks FROM links LEFT JOIN "
+            "(SELECT * FROM totals WHERE account = ? "
+            f"AND observed_at IN ({', '.join('?' * len(instants))})) USING (account, key) "
+            "WHERE account = ? AND gone_at IS NULL ORDER BY key, observed_at",
+            (account, *instants, account),
         )
-        totals = slice(len(_LINK) + 1, None)  # `latest` stands before them
         for _, observed in groupby(rows, itemgetter(0)):
             of_link = list(observed)
             snapshots = tuple(
                 Snapshot(parse_utc(taken_at), clicks, unique_clicks)
-                for taken_at, clicks, unique_clicks in (row[totals] for row in of_link)
+                for taken_at, clicks, unique_clicks in (row[len(_LINK) :] for row in of_link)
                 if taken_at is not None
             )
             yield LinkHistory(
                 **dict(zip(_LINK, of_link[0], strict=False)),  # the columns of the totals follow
                 snapshots=snapshots,
             )
+
+    def _instants(self, account: str, now: datetime) -> list[str]:
+        """The latest instant at which totals were seen, and of each day before it the nearest.
+
+        Few of them are looked up, for each has the totals of all links.
+        """
+        latest = self._instant("max", "<=", account, now)
+        if latest is None:
+            return []
+        days_back = [latest - back * _DAY for back in range(_DAYS_BACK + 1)]
+        return sorted({format_utc(self._nearest(account, instant)) for instant in days_back})
+
+    def _nearest(self, account: str, instant: datetime) -> datetime:
+        """Of the instants at which totals were seen the nearest; there must be one."""
+        before = self._instant("max", "<=", account, instant)
+        after = self._instant("min", ">=", account, instant)
+        return min((at for at in (before, after) if at), key=lambda at: abs(at - instant))
+
+    def _instant(
+        self, first: str, compared: str, account: str, other: datetime
+    ) -> datetime | None:
+        (found,) = self._connection.execute(
+            f"SELECT {first}(observed_at) FROM totals "
+            f"WHERE account = ? AND observed_at {compared} ?",
+            (account, format_utc(other)),
+        ).fetchone()
+        return parse_utc(found) if found else None
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from archiver.model import Fetched, Link, Page, Split, Window
+from archiver.model import Fetched, Link, Page, RefusedLink, Split, Window
 
 
 class Source(Protocol):
@@ -35,12 +35,17 @@ class LinkSource(Protocol):
 
     def fetch_links(
         self, known: Sequence[str], progress: Callable[[int, int], None]
-    ) -> Iterator[Link]:
+    ) -> Iterator[Link | RefusedLink]:
         """Each link with its totals; `known` are links that the service can't list by itself.
 
         `progress` is told how many of how many are there. Raises SourceError where they can't be
         had; what was given before is right all the same.
         """
+        ...
+
+    @property
+    def served_at(self) -> datetime | None:
+        """The service's clock at its latest answer; None where it doesn't tell."""
         ...
 
     @property
@@ -65,6 +70,11 @@ class Paging(Protocol):
     """A way to read a window page by page."""
 
     def fetch(self, reader: ClickReader, window: Window) -> Fetched | Split: ...
+
+
+def is_link(text: str) -> bool:
+    """Whether a service's answer can be the link that it was to make."""
+    return text.startswith(("http://", "https://")) and len(text.split()) == 1
 
 
 def earliest(instants: Iterable[datetime | None]) -> datetime | None:

@@ -5,10 +5,12 @@ Its `pass` is the password's MD5 as 16 raw bytes, percent-encoded: bytes, never 
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from hashlib import md5
 
 from archiver.errors import AccountError, WindowError
-from archiver.model import Link
+from archiver.model import Link, RefusedLink
+from archiver.sources.base import is_link
 from archiver.sources.quoting import quoted
 from archiver.sources.transport import Answer, Transport
 
@@ -41,6 +43,7 @@ class LinkbeeLinks:
     def __init__(self, *, base_url: str, login: str, password: str, transport: Transport) -> None:
         self._base_url = base_url
         self._transport = transport
+        self.served_at: datetime | None = None
         self._password = password
         digest = md5(password.encode(), usedforsecurity=False).digest()
         self._credentials: dict[str, str | bytes] = (
@@ -57,41 +60,42 @@ class LinkbeeLinks:
 
     def fetch_links(
         self, known: Sequence[str], progress: Callable[[int, int], None]
-    ) -> Iterator[Link]:
+    ) -> Iterator[Link | RefusedLink]:
         """The hits of each known link, one request each, and of the account as a whole."""
         if not self.has_login:
             return
         # The account's first: if it can't be had, neither can any link's.
         yield Link(key="", clicks=_hits(self._call("hits", self._credentials)))
-        refused: list[str] = []
         for number, link in enumerate(known, 1):
             try:
                 hits = _hits(self._call("hits", {"link": link, **self._credentials}))
                 yield Link(key=link, link=link, clicks=hits)
             except _RefusedError as error:
-                refused.append(f"{link}: {error}")
+                yield RefusedLink(link, str(error))
             progress(number, len(known))
-        if refused:
-            raise WindowError("\n".join(refused))
 
     def quicken(self, url: str) -> Link:
         """Make a quick link, which belongs to no account."""
-        link = self._call_once("quicken", {"url": url})
-        return Link(key=link, link=link, destination=url)
+        return self._made("quicken", url, {})
 
     def shorten(self, url: str, ad: int, category: int) -> Link:
         """Make a cash link of this account."""
-        parameters = {"url": url, **self._credentials, "ad": str(ad), "cat": str(category)}
-        link = self._call_once("shorten", parameters)
-        return Link(key=link, link=link, destination=url)
+        parameters = {**self._credentials, "ad": str(ad), "cat": str(category)}
+        return self._made("shorten", url, parameters)
 
     def _call(self, task: str, parameters: Mapping[str, str | bytes]) -> str:
         answer = self._transport.send(self._base_url, {"task": task, **parameters})
+        self.served_at = answer.served_at
         return self._value(answer, task)
 
-    def _call_once(self, task: str, parameters: Mapping[str, str | bytes]) -> str:
-        named = {"task": task, **parameters}
-        return self._value(self._transport.send_once(self._base_url, named, "get"), task)
+    def _made(self, task: str, url: str, parameters: Mapping[str, str | bytes]) -> Link:
+        """The link that a task made: asked for once, since twice could make two."""
+        named = {"task": task, "url": url, **parameters}
+        link = self._value(self._transport.send_once(self._base_url, named, "get"), task)
+        if not is_link(link):
+            said = quoted(link, [self._password])
+            raise AccountError(f"Linkbee's answer to {task} is no link; it says {said}")
+        return Link(key=link, link=link, destination=url)
 
     def _value(self, answer: Answer, task: str) -> str:
         """The task's value. Raises AccountError where it is refused, WindowError for nonsense."""

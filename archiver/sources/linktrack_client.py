@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from archiver.errors import AccountError, SourceError, WindowError
+from archiver.sources.base import is_link
 from archiver.sources.envelope import Envelope, parse_envelope
 from archiver.sources.quoting import quoted
 from archiver.sources.transport import Answer, Transport
@@ -71,7 +72,7 @@ class LinktrackClient:
         named = self._named(parameters)
         answer = self._transport.send_once(f"{self._base_url}makeLink", named, "post")
         text = answer.body.decode("utf-8", "replace").strip()
-        if answer.status != 200 or text.startswith("Error:") or not _is_link(text):
+        if answer.status != 200 or text.startswith("Error:") or not is_link(text):
             raise AccountError(
                 f"the service made no link (HTTP {answer.status}); it says {self._quoted(text)}"
             )
@@ -116,7 +117,3 @@ class LinktrackClient:
             return parse_envelope(answer.body, self._form, list_name).message
         except WindowError:
             return ""
-
-
-def _is_link(text: str) -> bool:
-    return text.startswith(("http://", "https://")) and len(text.split()) == 1

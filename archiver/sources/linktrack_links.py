@@ -1,6 +1,7 @@
 """Linktrack's links and their totals: getLinks and makeLink."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -26,6 +27,7 @@ class LinktrackLinks:
     def __init__(self, client: LinktrackClient, *, page_size: int = 1000) -> None:
         self._client = client
         self._page_size = page_size
+        self.served_at: datetime | None = None
 
     def fetch_links(
         self, known: Sequence[str], progress: Callable[[int, int], None]
@@ -45,7 +47,8 @@ class LinktrackLinks:
                 "limit": str(self._page_size),
                 "offset": str(received),
             }
-            envelope = self._client.fetch_list("getLinks", "links", asked).envelope
+            listing = self._client.fetch_list("getLinks", "links", asked)
+            envelope, self.served_at = listing.envelope, listing.served_at
             if links and envelope.total != total:
                 raise UnstableError("the number of links changed while they were read")
             total = envelope.total

@@ -100,9 +100,12 @@ class Transport:
         try:
             return self._try(url, parameters, method)
         except _TryAgainError as failure:
-            raise AccountError(
-                f"{_origin(url)}: {failure}. Look at the service whether it was done all the same"
-            ) from None
+            remedy = (
+                "Look at the service whether it was done all the same"
+                if failure.reached
+                else "Nothing was sent: check the network and the account's base_url"
+            )
+            raise AccountError(f"{_origin(url)}: {failure}. {remedy}") from None
 
     def _wait_for_next_try(self, number: int, url: str, failure: _TryAgainError) -> None:
         if failure.wait_seconds > _MAX_WAIT_SECONDS:

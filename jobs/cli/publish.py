@@ -20,12 +20,15 @@ def command(context: Context) -> int:
     """  # noqa: D301 - click's mark is the character
     from jobs.cli.output import show
     from jobs.publish import publish, told
+    from jobs.turn import system_clock
 
     config = context.load()
     if not config.pages:
         context.warn(f"{config.path} has no [[pages]]: there is nothing to publish")
     codes = []
-    for published in publish(config, [account.name for account in config.accounts]):
+    for published in publish(
+        config, [account.name for account in config.accounts], system_clock()
+    ):
         if published.error is None:
             links = "1 link" if published.links == 1 else f"{published.links:,} links"
             show(f"{published.page.output}: {links}")

@@ -9,6 +9,7 @@ from hashlib import md5
 import pytest
 import requests
 from support.archive import TestArchive
+from support.scripted import Reply, scripted
 from support.service import LOGIN, PASSWORD, Service
 
 from archiver.config import load_config
@@ -208,18 +209,107 @@ def test_linkbee_keeps_hits_of_each_link_and_of_the_account(utc, tmp_path):
 
 
 def test_a_linkbee_link_that_is_refused_harms_no_other(utc, tmp_path):
-    """It is named; the others and the account's total are kept."""
+    """It is named with the remedy, each run; the others and the account's total are kept."""
     utc.open_account()
     with counted(utc) as (address, _):
         good = add_short_link(
             utc.database, "https://f.example/", account_id=utc.account_id, hits=5
         )
-        links = [f"{address}/nosuch", f"{address}/{good}"]
+        links = [f"{address}/nosuch", f"{address}/nosuch2", f"{address}/{good}"]
         archive = linkbee(tmp_path / "a", address, links)
-        account = archive.run(NOON).accounts[0]
-    assert account.outcome == "partial"
-    assert "nosuch" in account.error
-    assert [each["clicks"] for each in exported(archive, "totals")] == [5, 5]
+        for now in (NOON, NOON + DAY):
+            account = archive.run(now).accounts[0]
+            assert account.outcome == "partial"
+            assert [error.partition(": Linkbee")[0] for error in account.errors] == [
+                f"links and totals: {address}/nosuch",
+                f"links and totals: {address}/nosuch2",
+            ]
+            assert account.errors[0].endswith(
+                "remove it from the account's links; its totals so far stay"
+            )
+    assert [each["clicks"] for each in exported(archive, "totals")] == [5, 5, 5, 5]
+
+
+def test_a_kept_linkbee_link_that_is_refused_is_told_of_once(utc, tmp_path):
+    """It is marked as gone, with a warning and no error; one that comes back is there again."""
+    utc.open_account()
+    with counted(utc) as (address, _):
+        code = add_short_link(utc.database, "https://f.example/", account_id=utc.account_id)
+        archive = linkbee(tmp_path / "a", address, [f"{address}/{code}"])
+        archive.run(NOON)
+        archive = linkbee(tmp_path / "a", address, [])
+        _rename_short_link(utc, code, "away")
+        told = [archive.run(NOON + days * DAY).accounts[0] for days in (1, 2)]
+        assert [account.outcome for account in told] == ["complete", "complete"]
+        assert [len(account.warnings) for account in told] == [1, 0]
+        assert f"{address}/{code} is marked as gone" in told[0].warnings[0]
+        assert exported(archive, "links")[0]["gone_at"] == "2025-09-06T12:00:00Z"
+        _rename_short_link(utc, "away", code)
+        archive.run(NOON + 3 * DAY)
+    assert exported(archive, "links")[0]["gone_at"] is None
+
+
+def _rename_short_link(service: Service, code: str, new: str) -> None:
+    with service.database.writing() as connection:
+        connection.execute("UPDATE short_links SET hash = ? WHERE hash = ?", (new, code))
+
+
+@pytest.mark.parametrize("options", [{}, {"ad": "banner"}])
+def test_what_linkbee_gives_for_a_link_must_be_one(tmp_path, options):
+    """Anything else isn't kept, and is an error that shows it."""
+    reply = Reply(b'{"error":0,"msg":"","quicken":"soon","shorten":"soon"}')
+    with scripted(lambda _: reply) as url:
+        archive = linkbee(tmp_path / "a", url, [])
+        config = load_config(archive.path)
+        given = {"external_url": "https://e.example/", **options}
+        with pytest.raises(AccountError, match="is no link; it says 'soon'"):
+            make_link(config, config.accounts[0], PASSWORD, given, NOON)
+    assert exported(archive, "links") == []
+
+
+def test_a_link_that_could_not_be_asked_for_was_not_made(tmp_path):
+    """Where nothing was sent, nobody has to look whether it was done."""
+    with scripted(lambda _: Reply(b"")) as url:
+        archive = TestArchive(tmp_path / "a", url)  # and then nobody serves there any more
+    config = load_config(archive.path)
+    given = {"external_url": "https://e.example/"}
+    with pytest.raises(AccountError, match="Nothing was sent") as refused:
+        make_link(config, config.accounts[0], PASSWORD, given, NOON)
+    assert "Look at the service" not in str(refused.value)
+
+
+def test_a_made_link_is_known_again_under_another_host(utc, tmp_path):
+    """The service names the host that it is asked at: what follows it and where it leads tell."""
+    utc.open_account()
+    made = {}
+    with utc.serving() as url:
+        there = url.replace("127.0.0.1", "localhost")
+        archive = TestArchive(tmp_path / "a", there, totals=True)
+        config = load_config(archive.path)
+        for end in ("a", "b"):
+            given = {"external_url": f"https://example.com/{end}"}
+            made[end] = make_link(config, config.accounts[0], PASSWORD, given, NOON)
+        archive.write_config(url, totals=True)
+        archive.run(NOON + DAY)
+    links = {each["destination"][-1]: each for each in exported(archive, "links")[1:]}
+    assert links.keys() == {"a", "b"}
+    for end, link in links.items():
+        assert link["id"] is not None
+        assert link["link"] == made[end].replace("localhost", "127.0.0.1")
+        assert link["first_seen_at"] == "2025-09-05T12:00:00Z"
+    assert len(exported(archive, "links")) == 3
+
+
+def test_totals_are_dated_by_the_earlier_clock(tmp_path):
+    """A machine whose clock is ahead doesn't date totals into the future."""
+    answer = b'{"error":0,"msg":"","hits":"4"}'
+    served_at = Reply(answer, headers=(("Date", "Mon, 01 Sep 2025 10:00:00 GMT"),))
+    with scripted(lambda _: served_at) as url:
+        archive = linkbee(tmp_path / "a", url, [])
+        archive.run(NOON)
+    assert [each["observed_at"] for each in exported(archive, "totals")] == [
+        "2025-09-01T10:00:00Z"
+    ]
 
 
 @pytest.mark.parametrize(

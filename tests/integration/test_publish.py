@@ -160,11 +160,11 @@ def test_a_link_that_is_gone_is_left_out(utc, pages):
 
 
 def test_totals_of_long_ago_are_not_read(pages):
-    """A page takes the last 14 days and a half before each link's latest totals."""
-    for days in (0, 1, 3, 15, 16):
+    """A page takes the latest totals, and of each of 14 days before the nearest to their hour."""
+    for days in (0, 3, 15, 15.3, 16):
         pages.archive.run(NOON + days * DAY)
     with open_standings(pages.archive.directory) as standings:
-        for link in standings.links("acme"):
+        for link in standings.links("acme", NOON + 16 * DAY):
             taken = [(each.taken_at - NOON) / DAY for each in link.snapshots]
             assert taken == [3, 15, 16]
 
@@ -233,7 +233,7 @@ def test_a_page_overwrites_nothing_that_is_needed(pages, outputs, keys, said):
     for output in outputs:
         pages.add(output, **keys)
     config = load_config(pages.archive.path)
-    for published in publish(config, ["acme"]):
+    for published in publish(config, ["acme"], NOON):
         assert said in str(published.error)
         assert published.error.exit_code == 2
     assert pages.written() == set()
@@ -318,3 +318,13 @@ def test_a_service_without_ids_or_unique_clicks(command):
     [entry] = pages.json()["entries"]
     assert (entry["id"], entry["title"], entry["clicks"]) == (None, "http://linkbee.com/a", 7)
     assert len(Table(pages.html()).rows[0]) == 5
+
+
+def test_totals_dated_by_a_clock_that_was_ahead_are_not_the_latest(utc, pages):
+    """A page shows what was seen since, once the clock is right again."""
+    pages.add()
+    with open_archive(pages.archive.directory, "sqlite") as archive, archive.transaction():
+        archive.links.observe("acme", [Link(key="1", link_id="1", clicks=7)], NOON + 400 * DAY)
+    pages.archive.run(NOON)
+    assert pages.json()["taken_at"] == "2025-09-05T12:00:00Z"
+    assert sum(entry["clicks"] for entry in pages.json()["entries"]) == 800

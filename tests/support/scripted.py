@@ -37,7 +37,9 @@ def scripted(script: Script) -> Iterator[str]:
         def _answer(self, form: str) -> None:
             asked = {key: values[0] for key, values in parse_qs(form).items()}
             reply = script(asked)
-            self.send_response(reply.status)
+            self.send_response_only(reply.status)
+            if "Date" not in dict(reply.headers):
+                self.send_header("Date", self.date_time_string())
             for name, value in reply.headers:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body)))

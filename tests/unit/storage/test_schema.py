@@ -1,0 +1,29 @@
+"""Migrations of archives that an earlier version made."""
+
+import sqlite3
+from contextlib import closing
+
+from sqlite_utils import Database
+
+from storage import schema
+
+
+def test_totals_keep_their_values_when_their_order_changes():
+    """What was kept by link first is kept by time first, row by row."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        database = Database(connection)
+        schema.ledger.apply(database, stop_before="order_totals_by_time")
+        kept = [
+            ("acme", "1", "2025-09-05T12:00:00Z", 3, 2),
+            ("acme", "1", "2025-09-06T12:00:00Z", 5, None),
+            ("acme", "", "2025-09-05T12:00:00Z", 8, None),
+        ]
+        connection.executemany("INSERT INTO totals VALUES (?, ?, ?, ?, ?)", kept)
+        schema.ledger.apply(database)
+        columns = "account, key, observed_at, clicks, unique_clicks"
+        found = connection.execute(f"SELECT {columns} FROM totals ORDER BY key DESC, observed_at")
+        assert found.fetchall() == kept
+        order = connection.execute(
+            "SELECT name FROM pragma_table_info('totals') WHERE pk"
+        ).fetchall()
+        assert order == [("account",), ("observed_at",), ("key",)]
