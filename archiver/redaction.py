@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 _MASK = "[redacted]"
@@ -60,16 +60,22 @@ class Redactor:
 
 
 class RedactingFormatter(logging.Formatter):
-    """Redacts the finished text of a record, its traceback included."""
+    """Redacts the finished text of a record, its traceback included.
 
-    def __init__(
-        self, redactor: Redactor, fmt: str | None = None, datefmt: str | None = None
-    ) -> None:
-        super().__init__(fmt, datefmt)
-        self._redactor = redactor
+    More secrets may become known, and be added to `secrets`, while it is in use.
+    """
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        super().__init__()
+        self._secrets = secrets
+        self._known = 0
+        self._redactor = Redactor(())
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the record's text without the secrets."""
+        if len(self._secrets) != self._known:
+            self._known = len(self._secrets)
+            self._redactor = Redactor(self._secrets)
         return self._redactor.redact(super().format(record))
 
 

@@ -2,10 +2,12 @@
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from uuid import UUID, uuid4
 
 from archiver.config import Config
 from archiver.config_account import Account
@@ -21,11 +23,12 @@ from jobs.lock import hold
 from jobs.publish import publish_of_turn
 from jobs.sources import Service, local_times, open_service
 from jobs.totals import keep_totals
-from jobs.turn import SKEW, Observer, Turn, Unobserved, system_clock
+from jobs.turn import SKEW, Observer, Observers, Turn, system_clock
 from storage.opening import Archive, open_archive
 from storage.settings import IdentitySettings
 
 MakePlan = Callable[[Turn], Plan]
+Hold = Callable[[Path], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,9 @@ class Job:
     passwords: Mapping[str, str]  # of the accounts that take part, by name
     plan: MakePlan
     clock: Callable[[], datetime] = system_clock
-    observer: Observer = field(default_factory=Unobserved)
+    observer: Observer = field(default_factory=Observers)
+    hold: Hold = hold
+    run_id: UUID = field(default_factory=uuid4)
 
     def execute(self) -> RunReport:
         """Archive what the plan says, account by account; one that fails harms no other.
@@ -47,18 +52,24 @@ class Job:
         accounts = [a for a in self.config.accounts if a.name in self.passwords]
         directory = self.config.archive.directory
         try:
-            with hold(directory), open_archive(directory, self.config.archive.store) as archive:
+            with (
+                self.hold(directory),
+                open_archive(directory, self.config.archive.store) as archive,
+            ):
                 _hold_settings(archive, accounts)
                 return RunReport([self._turn(account, archive) for account in accounts])
         except StoreError as error:
-            return RunReport([AccountReport(a.name, errors=[str(error)]) for a in accounts])
+            reports = [AccountReport(a.name, errors=[str(error)]) for a in accounts]
+            for report in reports:
+                self.observer.end(report)
+            return RunReport(reports)
 
     def _turn(self, account: Account, archive: Archive) -> AccountReport:
         """One account's part; whatever goes wrong in it is in its report, and in the ledger's."""
         report = AccountReport(account.name)
         try:
             with archive.transaction():
-                number = archive.runs.start(account.name, self.command, self.clock())
+                number = archive.runs.start(account.name, self.command, self.run_id, self.clock())
             with _all_told(report), closing(self._service(account)) as service:
                 self._take(
                     Turn(
@@ -71,6 +82,7 @@ class Job:
             archive.check_in_place()
         except StoreError as error:
             report.errors.append(str(error))
+        self.observer.end(report)
         return report
 
     def _service(self, account: Account) -> Service:
@@ -99,7 +111,7 @@ class Job:
             archive.store,
             report,
             clock=self.clock,
-            progress=self.observer.advance,
+            progress=partial(self.observer.advance, account.name),
         )
         archiving.archive(plan.windows)
         with archive.transaction():

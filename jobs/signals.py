@@ -3,31 +3,52 @@
 What is committed is whole whenever that comes: it is what a crash would leave, only sooner.
 """
 
+import os
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, MappingProxyType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_ENDED_AFTER_SECONDS = 9.0
 
 
 class EndedBySignal(BaseException):
-    """The process was told to end. Its exit code is 128 + the signal's number."""
+    """The process was told to end, with this exit code."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, exit_code: int) -> None:
         super().__init__(signal.Signals(number).name)
-        self.exit_code = 128 + number
+        self.exit_code = exit_code
 
 
 @contextmanager
-def signals_as_exceptions() -> Iterator[None]:
-    """Raise EndedBySignal in the main thread at TERM, INT and HUP; a second signal just ends."""
+def signals_as_exceptions(exit_codes: Mapping[int, int] = MappingProxyType({})) -> Iterator[None]:
+    """Raise EndedBySignal in the main thread at TERM, INT and HUP; a second signal just ends.
+
+    The exit code is 128 + the signal's number, unless another is given for it. Should something
+    hang on the way out, such as a name's resolution, the process ends all the same.
+    """
+    timers: list[threading.Timer] = []
+
+    def end(number: int, _: FrameType | None) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        exit_code = exit_codes.get(number, 128 + number)
+        last = threading.Timer(_ENDED_AFTER_SECONDS, os._exit, [exit_code])
+        last.daemon = True
+        last.start()
+        timers.append(last)
+        raise EndedBySignal(number, exit_code)
+
     # What is ignored stays so: `nohup`, and what a shell puts into the background.
     heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, _raise) for number in heeded}
+    before = {number: signal.signal(number, end) for number in heeded}
     try:
         yield
     finally:
+        for timer in timers:
+            timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -49,9 +70,3 @@ def signals_held_back() -> Iterator[None]:
             signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
-
-
-def _raise(number: int, _: FrameType | None) -> None:
-    for each in _SIGNALS:
-        signal.signal(each, signal.SIG_DFL)
-    raise EndedBySignal(number)

@@ -1,6 +1,6 @@
 """One account's part of a job, and who watches it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -22,7 +22,7 @@ class Observer(Protocol):
         """An account's turn: so many seconds of its time are to be fetched."""
         ...
 
-    def advance(self, window: Window) -> None:
+    def advance(self, account: str, window: Window) -> None:
         """This one of its windows, or a part of one, is dealt with."""
         ...
 
@@ -30,18 +30,32 @@ class Observer(Protocol):
         """So many of an account's links are there."""
         ...
 
+    def end(self, report: AccountReport, /) -> None:
+        """An account's turn is over; nothing of what happened was told before."""
+        ...
 
-class Unobserved:
-    """Nobody watches."""
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Several who watch, or nobody."""
+
+    all: Sequence[Observer] = ()
 
     def begin(self, account: str, seconds: int) -> None:
-        pass
+        for each in self.all:
+            each.begin(account, seconds)
 
-    def advance(self, window: Window) -> None:
-        pass
+    def advance(self, account: str, window: Window) -> None:
+        for each in self.all:
+            each.advance(account, window)
 
     def count(self, account: str, done: int, of: int) -> None:
-        pass
+        for each in self.all:
+            each.count(account, done, of)
+
+    def end(self, report: AccountReport) -> None:
+        for each in self.all:
+            each.end(report)
 
 
 def system_clock() -> datetime:

@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from archiver.model import AccountReport
 from archiver.timestamps import format_utc
@@ -12,7 +13,6 @@ from archiver.timestamps import format_utc
 class RunRow:
     """A run as recorded. Without `finished_at` it is under way, or was ended from outside."""
 
-    command: str
     started_at: str
     finished_at: str | None
     outcome: str | None
@@ -25,11 +25,11 @@ class Runs:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def start(self, account: str, command: str, now: datetime) -> int:
-        """Record that a run begins; give its number."""
+    def start(self, account: str, command: str, run: UUID, now: datetime) -> int:
+        """Record that an account's part of a run begins; give its number."""
         cursor = self._connection.execute(
-            "INSERT INTO runs (account, command, started_at) VALUES (?, ?, ?)",
-            (account, command, format_utc(now)),
+            "INSERT INTO runs (account, command, run, started_at) VALUES (?, ?, ?, ?)",
+            (account, command, str(run), format_utc(now)),
         )
         return int(cursor.lastrowid or 0)
 
@@ -57,7 +57,7 @@ class Runs:
 
     def _one(self, where: str, account: str) -> RunRow | None:
         row = self._connection.execute(
-            "SELECT command, started_at, finished_at, outcome, error FROM runs "
+            "SELECT started_at, finished_at, outcome, error FROM runs "
             f"{where} ORDER BY id DESC LIMIT 1",
             (account,),
         ).fetchone()

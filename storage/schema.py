@@ -181,6 +181,12 @@ def order_totals_by_time(db: Database) -> None:
     db.execute("CREATE INDEX links_without_id ON links (account, key) WHERE link_id IS NULL")
 
 
+@ledger()
+def name_runs(db: Database) -> None:
+    """The id in log lines and pings: the same for all accounts of one execution."""
+    db.execute("ALTER TABLE runs ADD COLUMN run TEXT")
+
+
 @clicks()
 def create_clicks(db: Database) -> None:
     """The clicks of the SQLite store.

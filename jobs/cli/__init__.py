@@ -1,6 +1,7 @@
 """The command line: one module per command, imported only when it is called."""
 
 import importlib
+import logging
 import os
 import sys
 import traceback
@@ -11,8 +12,8 @@ import click
 
 from archiver import __version__
 from archiver.errors import ArchiverError
-from archiver.redaction import Redactor
 from jobs.cli.context import Context
+from jobs.logs import tell
 from jobs.signals import EndedBySignal, signals_as_exceptions
 
 #: Each command, in the order of `--help`, with its line there.
@@ -21,6 +22,7 @@ COMMANDS = {
     "check": "Check configuration, secrets, service and storage.",
     "run": "Archive all that is due, once.",
     "backfill": "Archive what isn't covered of a stated period.",
+    "daemon": "Stay up, and archive what is due on a schedule.",
     "status": "Show what is archived, what is missing, and how the last runs went.",
     "export": "Write the archive's clicks, links or totals as JSON lines or CSV.",
     "make-link": "Make a tracking link and keep it.",
@@ -82,6 +84,7 @@ def cli(ctx: click.Context, config: Path | None, *, verbose: bool, quiet: bool) 
     if verbose and quiet:
         raise click.UsageError("-v and -q contradict each other: give one of them.")
     ctx.obj = Context(config=config, verbose=verbose, quiet=quiet, secrets=ctx.obj)
+    ctx.obj.log()
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -116,11 +119,10 @@ def _invoke(arguments: list[str] | None) -> int:
         error.show()
         return error.exit_code
     except ArchiverError as error:
-        for line in Redactor(secrets).redact(str(error)).splitlines():
-            click.echo(f"link-archiver: {line}", err=True)
+        for line in str(error).splitlines():
+            tell(logging.ERROR, line)
         return error.exit_code
     except Exception:  # noqa: BLE001 - the last resort: nothing unredacted may be shown
-        redact = Redactor(secrets).redact
-        click.echo(f"link-archiver: unexpected: {redact(traceback.format_exc())}", err=True)
+        tell(logging.ERROR, f"unexpected: {traceback.format_exc()}")
         return ArchiverError.exit_code
     return result if isinstance(result, int) else 0

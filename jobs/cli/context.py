@@ -1,13 +1,12 @@
 """What the options before a command decide, and how a command speaks."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 from archiver.errors import ConfigError
 
@@ -28,12 +27,7 @@ class Context:
         """The configuration. Raises ConfigError with everything that is wrong in it."""
         from archiver.config import find_config, load_config
 
-        config = load_config(find_config(self.config, os.environ))
-        if config.notify.healthcheck_url_env:
-            self.warn(
-                f"{config.path}: [notify] is for a later version: this one does nothing with it"
-            )
-        return config
+        return load_config(find_config(self.config, os.environ))
 
     def password(self, account: "Account") -> str:
         """An account's password, from now on a secret. Raises ConfigError if it can't be read."""
@@ -64,16 +58,20 @@ class Context:
             raise ConfigError(*problems)
         return passwords
 
-    def warn(self, text: str) -> None:
-        """Say what somebody should look at."""
-        if not self.quiet:
-            self.complain(text)
+    def log(self) -> None:
+        """Say on stderr what the options ask for, from now on; under cron, warnings at most."""
+        from jobs.logs import log_to_stderr
 
-    def complain(self, text: str) -> None:
-        """Say what went wrong."""
-        click.echo(f"link-archiver: {text}", err=True)
+        level = logging.INFO if sys.stderr.isatty() else logging.WARNING
+        if self.quiet:
+            level = logging.ERROR
+        if self.verbose:
+            level = logging.DEBUG
+        log_to_stderr(level, self.secrets)
 
-    def note(self, text: str) -> None:
-        """Say what somebody at a terminal likes to know; under cron, nothing."""
-        if self.verbose or (sys.stderr.isatty() and not self.quiet):
-            click.echo(text, err=True)
+    def log_for_years(self) -> None:
+        """As `log`, for a program that stays: with each event's time, and what went well too."""
+        from jobs.logs import log_to_stderr
+
+        level = logging.ERROR if self.quiet else logging.DEBUG if self.verbose else logging.INFO
+        log_to_stderr(level, self.secrets, timed=True)

@@ -25,11 +25,13 @@ def command(context: Context, directory: Path) -> int:
       link-archiver demo
       link-archiver demo /tmp/tryout
     """  # noqa: D301 - click's mark is the character
+    from uuid import uuid4
+
     from archiver.config import load_config
     from jobs.archiving import Job
     from jobs.cli.output import show
-    from jobs.cli.progress import observer
-    from jobs.cli.reporting import tell
+    from jobs.cli.progress import watching
+    from jobs.cli.reporting import exit_code
     from jobs.cli.status_text import as_text
     from jobs.daily import plan
     from jobs.demo import Demo
@@ -43,16 +45,17 @@ def command(context: Context, directory: Path) -> int:
         config = load_config(demo.config)
         passwords = context.passwords(config.accounts)
         show("Archiving the last day of its clicks …\n")
-        with observer(context) as watching:
-            report = Job("run", config, passwords, plan, observer=watching).execute()
-    code = tell(report, context, as_json=False)
+        run_id = uuid4()
+        with watching(context, run_id) as observer:
+            job = Job("run", config, passwords, plan, observer=observer, run_id=run_id)
+            report = job.execute()
     for account in report.accounts:
         show(f"{account.new:,} new clicks archived, {account.duplicates:,} known already.\n")
     show(as_text(archive_status(config, system_clock())))
     program = "link-archiver" if shutil.which("link-archiver") else shlex.quote(sys.argv[0])
     database = config.archive.directory / "archive.db"
     show(_WAYS_ON.format(program=program, config=demo.config, database=database))
-    return code
+    return exit_code(report)
 
 
 _WAYS_ON = """

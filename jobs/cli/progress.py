@@ -1,29 +1,36 @@
-"""A progress bar on a terminal; without one, nothing."""
+"""Who watches a run: its log, and on a terminal a bar with rate and time left."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-import click
-
-from archiver.model import Window
+from archiver.model import AccountReport, Window
 from archiver.windows import total_seconds
 from jobs.cli.context import Context
-from jobs.turn import Observer, Unobserved
+from jobs.logs import EventLog
+from jobs.turn import Observer, Observers
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
 @contextmanager
-def observer(context: Context) -> Iterator[Observer]:
-    """Who watches a run: a bar where somebody can see it."""
-    if context.verbose:
-        yield _Lines()
-        return
-    if context.quiet or not sys.stderr.isatty():
-        yield Unobserved()
+def watching(
+    context: Context, run_id: UUID, observers: Sequence[Observer] = ()
+) -> Iterator[Observer]:
+    """Whoever watches a run, and these."""
+    log = EventLog(run_id)
+    with progress_bars(context) as bars:
+        yield Observers([log, *observers] if bars is None else [_Bars(bars), log, *observers])
+
+
+@contextmanager
+def progress_bars(context: Context) -> "Iterator[Progress | None]":
+    """Where bars may be shown: on a terminal, unless it is to be quiet or has lines instead."""
+    if context.quiet or context.verbose or not sys.stderr.isatty():
+        yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -31,45 +38,42 @@ def observer(context: Context) -> Iterator[Observer]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.fields[days]}"),
+        TextColumn("{task.fields[told]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield _Bars(progress)
+        yield progress
 
 
 class _Bars:
-    """One bar an account, over the time that it fetches."""
+    """A bar for the time that an account fetches, then one for its links."""
 
     def __init__(self, progress: "Progress") -> None:
         self._progress = progress
-        self._task: TaskID | None = None
-        self._links: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
 
     def begin(self, account: str, seconds: int) -> None:
-        self._links = None
-        days = f"{seconds / 86400:.1f} days"
-        self._task = self._progress.add_task(account, total=seconds, days=days)
+        self._show(account, seconds, "")
 
-    def advance(self, window: Window) -> None:
-        if self._task is not None:
-            self._progress.advance(self._task, total_seconds([window]))
-
-    def count(self, account: str, done: int, of: int) -> None:
-        if self._links is None:
-            self._links = self._progress.add_task(f"{account}: links", total=of, days=f"{of:,}")
-        self._progress.update(self._links, completed=done, total=of)
-
-
-class _Lines:
-    """A line for each window, for whoever asked for more words."""
-
-    def begin(self, account: str, seconds: int) -> None:
-        click.echo(f"{account}: {seconds / 86400:.1f} days to fetch", err=True)
-
-    def advance(self, window: Window) -> None:
-        click.echo(f"  {window}", err=True)
+    def advance(self, account: str, window: Window) -> None:
+        task = self._progress.tasks[self._tasks[account]]
+        self._progress.advance(task.id, total_seconds([window]))
+        if task.speed is not None:
+            told = f"{task.completed / 86400:,.1f} days, {task.speed / 86400:,.1f} days/s"
+            self._progress.update(task.id, told=told)
 
     def count(self, account: str, done: int, of: int) -> None:
-        if done == of:
-            click.echo(f"{account}: totals of {of:,} links", err=True)
+        name = f"{account}: links"
+        if name not in self._tasks:
+            self._show(name, of, "")
+        self._progress.update(
+            self._tasks[name], completed=done, total=of, told=f"{done:,} of {of:,}"
+        )
+
+    def end(self, _: AccountReport) -> None:
+        for task in self._tasks.values():
+            self._progress.remove_task(task)
+        self._tasks.clear()
+
+    def _show(self, name: str, total: int, told: str) -> None:
+        self._tasks[name] = self._progress.add_task(name, total=total, told=told)

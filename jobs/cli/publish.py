@@ -1,5 +1,7 @@
 """`link-archiver publish`."""
 
+import logging
+
 import click
 
 from jobs.cli.context import Context
@@ -19,12 +21,13 @@ def command(context: Context) -> int:
       link-archiver publish
     """  # noqa: D301 - click's mark is the character
     from jobs.cli.output import show
+    from jobs.logs import tell
     from jobs.publish import publish, told
     from jobs.turn import system_clock
 
     config = context.load()
     if not config.pages:
-        context.warn(f"{config.path} has no [[pages]]: there is nothing to publish")
+        tell(logging.WARNING, f"{config.path} has no [[pages]]: there is nothing to publish")
     codes = []
     for published in publish(
         config, [account.name for account in config.accounts], system_clock()
@@ -34,6 +37,6 @@ def command(context: Context) -> int:
             show(f"{published.page.output}: {links}")
         else:
             for line in told(published.page, published.error).splitlines():
-                context.complain(line)
+                tell(logging.ERROR, line)
             codes.append(published.error.exit_code)
     return min(codes, default=0)

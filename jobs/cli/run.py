@@ -21,13 +21,10 @@ def command(context: Context, accounts: tuple[str, ...], *, as_json: bool) -> in
       link-archiver run
       link-archiver run --account acme --json
     """  # noqa: D301 - click's mark is the character
-    from jobs.archiving import Job, chosen_accounts
-    from jobs.cli.progress import observer
-    from jobs.cli.reporting import tell
-    from jobs.daily import plan
+    from jobs.cli.archiving import archive_once
+    from jobs.cli.reporting import exit_code, show_json
 
-    config = context.load()
-    passwords = context.passwords(chosen_accounts(config, accounts))
-    with observer(context) as watching:
-        report = Job("run", config, passwords, plan, observer=watching).execute()
-    return tell(report, context, as_json=as_json)
+    report = archive_once(context, accounts)
+    if as_json:
+        show_json(report)
+    return exit_code(report)

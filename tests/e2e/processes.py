@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -48,6 +49,11 @@ class Ended:
     def json(self) -> Any:
         """What it printed, which is one JSON document and nothing else."""
         return json.loads(self.out)
+
+    @property
+    def events(self) -> list[str]:
+        """What it said on stderr, line by line, each without the id of its run."""
+        return [re.sub(r" \[run [0-9a-f]{8}\]$", "", line) for line in self.err.splitlines()]
 
     @property
     def lines(self) -> list[dict[str, Any]]:

@@ -157,7 +157,7 @@ def test_what_is_archived_outlives_a_service_that_fails(
     assert (account["name"], account["windows"], account["fetched"]) == ("acme", 0, 0)
     assert fault.said in account["error"]
     assert fault.remedy in account["error"]
-    lines = [line.removeprefix("link-archiver: acme: ") for line in told.err.splitlines()]
+    lines = [line.removeprefix("link-archiver: acme: ") for line in told.events]
     assert "\n".join(lines) == account["error"]
     assert archive.export() == before
     status = archive.status(NOW)

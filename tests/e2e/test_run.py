@@ -73,12 +73,12 @@ def test_verbose_and_quiet(link_archiver, address) -> None:
     TestArchive(link_archiver.folder, address)
     told = link_archiver("-v", "run")
     assert told.out == ""
-    begun, *windows, done = told.err.splitlines()
+    begun, *windows, done = told.events
     assert begun == "acme: 1.0 days to fetch"
     assert re.fullmatch(r"acme: complete, 300 new clicks, 0 known, \d windows", done)
     assert len(windows) == int(done.split()[-2])
     instant = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-    assert all(re.fullmatch(rf"  \[{instant}, {instant}\)", line) for line in windows)
+    assert all(re.fullmatch(rf"acme: \[{instant}, {instant}\): done", line) for line in windows)
     told = link_archiver("-v", "-q", "run", code=2)
     assert "-v and -q contradict each other" in told.err
 
@@ -87,7 +87,9 @@ def test_on_a_terminal_it_says_one_line(link_archiver, address) -> None:
     """Once the progress bar is gone; and with -q not even that."""
     TestArchive(link_archiver.folder, address)
     shown = _on_a_terminal(link_archiver, "run")
-    assert re.fullmatch(r"acme: complete, 300 new clicks, 0 known, \d windows", shown.strip())
+    assert re.fullmatch(
+        r"acme: complete, 300 new clicks, 0 known, \d windows \[run \w{8}\]", shown.strip()
+    )
     assert _on_a_terminal(link_archiver, "-q", "run") == ""
 
 
@@ -125,7 +127,7 @@ def test_an_account_that_fails_harms_no_other(link_archiver, address, truth, ord
     assert accounts["bad"]["windows"] == 0
     assert accounts["well"]["outcome"] == "complete"
     assert accounts["well"]["new"] == 300
-    [line] = told.err.splitlines()
+    [line] = told.events
     assert line == f"link-archiver: bad: {accounts['bad']['error']}"
     assert "no connection to the host. Check the network and the account's base_url" in line
     assert archive.clicks() == truth
@@ -151,7 +153,7 @@ def test_an_account_that_cannot_be_archived_by_this_version_harms_no_other(
     acme, other = told.json["accounts"]
     assert (acme["outcome"], acme["new"], other["outcome"]) == ("complete", 300, "failed")
     assert other["error"].startswith("ip: ")
-    assert told.err == f"link-archiver: other: {other['error']}\n"
+    assert told.events == [f"link-archiver: other: {other['error']}"]
     assert archive.clicks() == truth
     assert link_archiver("status", "--json").json["accounts"][1]["last_run"]["outcome"] == "failed"
 

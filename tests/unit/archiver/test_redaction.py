@@ -176,7 +176,7 @@ def test_what_is_no_secret_stays():
 
 def test_a_log_record_is_redacted_with_its_traceback():
     """Message, arguments, traceback and stack of a record are all redacted."""
-    formatter = RedactingFormatter(Redactor(["hunter22"]), "%(levelname)s: %(message)s")
+    formatter = RedactingFormatter(["hunter22"])
     try:
         int("http://host/?pass=hunter22")
     except ValueError:
@@ -191,7 +191,17 @@ def test_a_log_record_is_redacted_with_its_traceback():
             sinfo="hunter22",
         )
     text = formatter.format(record)
-    assert text.startswith("ERROR: at [redacted]\nTraceback")
+    assert text.startswith("at [redacted]\nTraceback")
     assert "?pass=[redacted]" in text
     assert text.endswith("\n[redacted]")
     assert "hunter22" not in text
+
+
+def test_secrets_that_become_known_later_are_redacted_too():
+    """An account's password is read after the first line was logged."""
+    secrets: list[str] = []
+    formatter = RedactingFormatter(secrets)
+    record = logging.LogRecord("name", logging.INFO, __file__, 1, "hunter22", None, None)
+    assert formatter.format(record) == "hunter22"
+    secrets.append("hunter22")
+    assert formatter.format(record) == "[redacted]"

@@ -14,8 +14,7 @@ from archiver.model import RunReport
 from archiver.plan import Plan
 from jobs import daily
 from jobs.archiving import Job
-from jobs.cli.context import Context
-from jobs.cli.reporting import tell
+from jobs.cli.reporting import exit_code
 from storage.opening import open_archive
 
 NOON = datetime(2025, 9, 5, 12, tzinfo=UTC)
@@ -52,7 +51,7 @@ def run_with(archive: TestArchive, plan: Callable[..., Plan]) -> RunReport:
 # Accounts by themselves
 
 
-def test_an_unexpected_exception_harms_no_other_account(new_archive, capsys) -> None:
+def test_an_unexpected_exception_harms_no_other_account(new_archive) -> None:
     """It is told in its account's report with its place and without secrets: exit code 1."""
     archive = new_archive(names=("bad", "well"))
 
@@ -68,10 +67,8 @@ def test_an_unexpected_exception_harms_no_other_account(new_archive, capsys) -> 
     assert "divided by [redacted]. This is a defect of link-archiver" in bad.error
     assert well.new == 2
     assert archive.status(NOON)["last_run"]["error"] == bad.error
-    assert tell(report, Context(config=None), as_json=True) == 1
-    told = capsys.readouterr()
-    assert bad.error in told.err
-    assert PASSWORD not in told.out + told.err
+    assert exit_code(report) == 1
+    assert PASSWORD not in str(report)
 
 
 def test_what_this_version_cannot_do_is_that_accounts_error(new_archive) -> None:
@@ -83,7 +80,7 @@ def test_what_this_version_cannot_do_is_that_accounts_error(new_archive) -> None
     assert (report.outcome, well.new, other.outcome) == ("partial", 2, "failed")
     assert "ip: " in other.error
     assert not other.unexpected
-    assert tell(report, Context(config=None, quiet=True), as_json=False) == 3
+    assert exit_code(report) == 3
 
 
 def test_a_period_that_is_none_for_one_account_is_its_error(new_archive) -> None:
@@ -115,7 +112,7 @@ def test_an_archive_that_is_taken_away_meanwhile_is_an_error(new_archive, store)
     report = run_with(archive, plan)
     assert report.outcome != "complete"
     assert "archive.db was moved or deleted while this run wrote to it" in report.accounts[0].error
-    assert tell(report, Context(config=None, quiet=True), as_json=False) == 3
+    assert exit_code(report) == 3
 
 
 def test_day_files_without_their_ledger_are_an_error(new_archive) -> None:
@@ -128,7 +125,7 @@ def test_day_files_without_their_ledger_are_an_error(new_archive) -> None:
     assert "has day files, such as 2025-09-0" in report.accounts[0].error
     assert "Put archive.db back from a copy; or move the folder clicks" in report.accounts[0].error
     assert not (archive.directory / "archive.db").exists()
-    assert tell(report, Context(config=None, quiet=True), as_json=False) == 3
+    assert exit_code(report) == 3
 
 
 # Ids that begin or cease

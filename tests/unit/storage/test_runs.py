@@ -1,6 +1,7 @@
 """The table of runs: begun, finished, or ended from outside."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -8,6 +9,7 @@ from archiver.model import AccountReport
 from storage.opening import open_archive
 from storage.runs import RunRow, Runs
 
+RUN = UUID("c0ffee00-0000-4000-8000-000000000001")
 BEGUN = datetime(2026, 11, 19, 3, 15, tzinfo=UTC)
 DONE = BEGUN + timedelta(seconds=9)
 
@@ -31,16 +33,16 @@ def test_no_run_yet(runs):
 
 def test_a_run_under_way_has_no_end(runs):
     """Until it is finished, and for ever if it is killed."""
-    runs.start("acme", "run", BEGUN)
-    assert runs.last("acme") == RunRow("run", "2026-11-19T03:15:00Z", None, None, None)
+    runs.start("acme", "run", RUN, BEGUN)
+    assert runs.last("acme") == RunRow("2026-11-19T03:15:00Z", None, None, None)
     assert runs.last_success("acme") is None
 
 
 def test_a_finished_run_tells_what_it_did(runs, archive):
     """Its counts and outcome are those of its report."""
-    number = runs.start("acme", "run", BEGUN)
+    number = runs.start("acme", "run", RUN, BEGUN)
     runs.finish(number, AccountReport("acme", fetched=12, new=5, windows=3), DONE)
-    done = RunRow("run", "2026-11-19T03:15:00Z", "2026-11-19T03:15:09Z", "complete", None)
+    done = RunRow("2026-11-19T03:15:00Z", "2026-11-19T03:15:09Z", "complete", None)
     assert runs.last("acme") == runs.last_success("acme") == done
     rows = archive.connection.execute(
         "SELECT id, account, fetched, new, duplicates, windows FROM runs"
@@ -51,9 +53,9 @@ def test_a_finished_run_tells_what_it_did(runs, archive):
 @pytest.mark.parametrize(("windows", "outcome"), [(0, "failed"), (2, "partial")])
 def test_a_run_with_errors_is_no_success(runs, windows, outcome):
     """The last success stays the one before, and the errors are kept line by line."""
-    good = runs.start("acme", "run", BEGUN)
+    good = runs.start("acme", "run", RUN, BEGUN)
     runs.finish(good, AccountReport("acme"), DONE)
-    bad = runs.start("acme", "run", DONE)
+    bad = runs.start("acme", "run", RUN, DONE)
     report = AccountReport("acme", windows=windows, errors=["one", "two"])
     runs.finish(bad, report, DONE)
     last, success = runs.last("acme"), runs.last_success("acme")
@@ -63,15 +65,15 @@ def test_a_run_with_errors_is_no_success(runs, windows, outcome):
 
 def test_a_killed_run_does_not_hide_the_last_success(runs):
     """The last run is the one that never ended; the last success is the one before."""
-    runs.finish(runs.start("acme", "run", BEGUN), AccountReport("acme"), DONE)
-    runs.start("acme", "run", DONE)
+    runs.finish(runs.start("acme", "run", RUN, BEGUN), AccountReport("acme"), DONE)
+    runs.start("acme", "run", RUN, DONE)
     assert runs.last("acme").finished_at is None
     assert runs.last_success("acme").finished_at == "2026-11-19T03:15:09Z"
 
 
 def test_accounts_have_runs_of_their_own(runs):
     """One account's success is nobody else's; a run's number tells it from all others."""
-    numbers = [runs.start(name, "run", BEGUN) for name in ("acme", "bees", "acme")]
+    numbers = [runs.start(name, "run", RUN, BEGUN) for name in ("acme", "bees", "acme")]
     assert len(set(numbers)) == 3
     runs.finish(numbers[1], AccountReport("bees"), DONE)
     assert runs.last("acme").finished_at is None
@@ -81,14 +83,13 @@ def test_accounts_have_runs_of_their_own(runs):
 
 def test_the_last_run_is_the_last_begun(runs):
     """By the order in which they began, whatever the clock said."""
-    runs.start("acme", "run", DONE)
-    runs.start("acme", "backfill", BEGUN)
-    assert runs.last("acme").command == "backfill"
+    runs.start("acme", "run", RUN, DONE)
+    runs.start("acme", "backfill", RUN, BEGUN)
 
 
 def test_a_run_is_there_at_once(tmp_path):
     """A run that is killed right after its beginning is on record."""
     with open_archive(tmp_path, "sqlite") as archive:
-        archive.runs.start("acme", "run", BEGUN)
+        archive.runs.start("acme", "run", RUN, BEGUN)
     with open_archive(tmp_path, "sqlite") as archive:
         assert archive.runs.last("acme") is not None

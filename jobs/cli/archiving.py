@@ -1,0 +1,47 @@
+"""What `run` does, and the daemon each time it is due."""
+
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from uuid import uuid4
+
+from archiver.errors import ArchiverError
+from archiver.model import RunReport
+from jobs.archiving import Hold, Job, chosen_accounts
+from jobs.cli.context import Context
+from jobs.cli.progress import watching
+from jobs.daily import plan
+from jobs.lock import hold as hold_at_once
+from jobs.logs import tell
+from jobs.turn import Observer
+
+
+def archive_once(
+    context: Context,
+    accounts: Sequence[str] = (),
+    *,
+    hold: Hold = hold_at_once,
+    observers: Sequence[Observer] = (),
+) -> RunReport:
+    """Archive all that is due of some accounts, or of all; the configuration is read anew.
+
+    Raises ConfigError and ArchiveBusyError; all else is in the report.
+    """
+    config = context.load()
+    passwords = context.passwords(chosen_accounts(config, accounts))
+    run_id = uuid4()
+    with watching(context, run_id, observers) as observer:
+        job = Job("run", config, passwords, plan, observer=observer, hold=hold, run_id=run_id)
+        return job.execute()
+
+
+def unraised(run: Callable[[], RunReport]) -> str:
+    """Do a run and give its outcome; what it raises is told, for the next one may succeed."""
+    try:
+        return run().outcome
+    except ArchiverError as error:
+        for line in str(error).splitlines():
+            tell(logging.ERROR, line)
+    except Exception:  # noqa: BLE001 - a defect of ours in one run must not end all that follow
+        tell(logging.ERROR, f"unexpected: {traceback.format_exc()}")
+    return "failed"
