@@ -1,6 +1,8 @@
 """Runs that meet: one holds the archive, the others say so and go."""
 
 import os
+import subprocess
+import time
 from datetime import timedelta
 
 import pytest
@@ -74,3 +76,37 @@ def test_eight_runs_at_once_leave_an_exact_archive(
     truth = busy_service.clicks_between(NOW - timedelta(days=2), NOW)
     assert link_archiver.exported() == archive.clicks() == truth
     assert link_archiver.status()["last_run"]["outcome"] == "complete"
+
+
+@pytest.mark.parametrize("store", ["sqlite", "jsonl"])
+def test_of_twenty_runs_at_once_one_works(link_archiver, busy_service, store) -> None:
+    """The other 19 exit with 75 and change nothing, whichever of them came first."""
+    with watching(busy_service) as (watched, address):
+        archive = TestArchive(link_archiver.folder, address, store=store)
+        watched.holds_up = lambda _: True  # so that it is at work until all others have ended
+        runs = [link_archiver.start("run", "--json") for _ in range(20)]
+        while sum(run.poll() is not None for run in runs) < 19:
+            time.sleep(0.05)
+        watched.gate.set()
+        ended = [link_archiver.end(run) for run in runs]
+    assert sorted(run.code for run in ended) == [0] + [75] * 19
+    [worked] = [run for run in ended if run.code == 0]
+    assert worked.json["accounts"][0]["new"] == 300
+    assert all("Wait until it ends" in run.err for run in ended if run.code == 75)
+    assert archive.clicks() == busy_service.clicks_between(NOW - timedelta(days=2), NOW)
+
+
+def test_a_backfill_waits_for_the_archive(link_archiver, service) -> None:
+    """With --wait it says who is waited for, and goes on when that one has ended."""
+    service.populate(60, NOW - timedelta(days=900), NOW - timedelta(days=899))
+    with service.serving() as address:
+        archive = TestArchive(link_archiver.folder, address)
+        begun = str(NOW - timedelta(days=901))[:10]
+        with hold(archive.directory):
+            backfill = link_archiver.start(
+                "backfill", "--from", begun, "--to", "2024-12-31", "--wait", stderr=None
+            )
+            with pytest.raises(subprocess.TimeoutExpired):
+                backfill.wait(2)
+        assert link_archiver.end(backfill).code == 0
+    assert archive.clicks().total() == 60

@@ -74,8 +74,8 @@ class Stepped(BaseScheduler):
     def wakeup(self) -> None:
         self.wait_seconds = self._process_jobs()
 
-    def shutdown(self, wait: bool = True) -> None:
-        super().shutdown(wait)
+    def shutdown(self, **how) -> None:
+        super().shutdown(**how)
 
 
 class Machine:
