@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint types imports pytest soak bench clean
+.PHONY: demo test lint types imports pytest soak bench bench-startup docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/link-archiver demo
@@ -27,8 +27,14 @@ pytest: $(INSTALLED)
 soak: $(INSTALLED)
 	$(BIN)/pytest -m "soak or not soak"
 
+bench-startup: $(INSTALLED)
+	$(BIN)/python benchmarks/startup.py
+
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/floor.py
+
+docs: $(INSTALLED)
+	$(BIN)/python docs/generate_commands.py
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

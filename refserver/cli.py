@@ -60,7 +60,11 @@ def serve(
 
     The first line on stdout is `listening on http://HOST:PORT`; requests are logged on stderr,
     without their queries.
-    """
+
+    \b
+    Example:
+      link-refserver serve --database reference.db --port 8080
+    """  # noqa: D301 - click's mark is the character
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
@@ -110,7 +114,13 @@ def populate(
 
     The same seed and arguments make the same clicks. A time without an offset is in the
     account's zone; a date is its midnight.
-    """
+
+    \b
+    Example:
+      link-refserver populate --database reference.db --login acme
+          --password-env REFSERVER_PASSWORD --timezone America/New_York
+          --links 40 --clicks 5000 --from 2026-03-01 --to 2026-03-08
+    """  # noqa: D301 - click's mark is the character
     password = os.environ.get(variable)
     if not password:
         raise click.UsageError(f"the environment variable {variable} holds no password")

@@ -72,3 +72,23 @@ def test_a_call_that_means_nothing(link_archiver, arguments, said) -> None:
     assert told.out == ""
     assert said in told.err
     assert "--help" in told.err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_can_be_told_how_to_complete(link_archiver, shell) -> None:
+    """As docs/commands.md says; and commands and options are completed then."""
+    environ = {**link_archiver.environ, "_LINK_ARCHIVER_COMPLETE": f"{shell}_source"}
+    told = subprocess.run(
+        [CONSOLE_SCRIPT], env=environ, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "_LINK_ARCHIVER_COMPLETE" in told.stdout
+    environ |= {
+        "_LINK_ARCHIVER_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": "link-archiver ba",
+        "COMP_CWORD": "ba" if shell == "fish" else "1",
+    }
+    told = subprocess.run(
+        [CONSOLE_SCRIPT], env=environ, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "backfill" in told.stdout
+    assert "status" not in told.stdout
