@@ -100,6 +100,7 @@ def test_ended_at_random_moments_it_loses_nothing(
         for _ in range(terms):
             watched.starts.clear()
             daemon = start(link_archiver, systemd)
+            systemd.wait_for("READY=1")
             wanted = rng.randrange(40)  # requests, and then some
             while len(watched.starts) < wanted and daemon.poll() is None:
                 time.sleep(0.002)
