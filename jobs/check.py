@@ -3,38 +3,19 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from archiver.config import Config
 from archiver.config_account import Account
 from archiver.errors import ArchiverError, ConfigError
-from archiver.model import Page, Window
-from archiver.plan import plan_end
 from archiver.redaction import Redactor
 from jobs.archiving import identity_settings
 from jobs.lock import hold, holder
-from jobs.sources import Service, local_times, open_service
-from jobs.turn import SKEW
+from jobs.probe import Finding, probe_clicks
+from jobs.sources import Service, open_service
 from storage.opening import open_archive
 from storage.reading import open_reader
-
-_PROBED = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of `check`: what was looked at, whether it is well, and if not, why and what to do.
-
-    `place` tells where it is wrong: `here` (exit code 2) or `there`, at the service or the disk
-    (exit code 3).
-    """
-
-    subject: str
-    text: str
-    place: Literal["well", "here", "there"] = "well"
 
 
 def check(
@@ -113,31 +94,13 @@ def _account(
 def _service(
     account: Account, service: Service, clock: Callable[[], datetime]
 ) -> Iterator[Finding]:
-    """One small request: raises SourceError where it can't be had, or isn't what was asked for."""
+    """A few small requests. Raises SourceError where an answer can't be had or used."""
     if service.clicks is None:
         next(iter(service.links.fetch_links([], lambda *_: None)))
         yield Finding(account.name, f"{account.base_url} answers and takes the credentials")
         return
-    end = plan_end(clock(), account.settle, local_times(account))
-    page = service.clicks.read_page(Window(end - _PROBED, end))
-    yield Finding(account.name, f"{account.base_url} answers and takes the credentials")
-    yield Finding(account.name, f"it gives what it is asked for ({len(page.rows)} clicks)")
-    yield _clock_finding(account, page, clock())
+    yield from probe_clicks(account, service.clicks, clock())
 
 
 def _oddity(password: str) -> str:
     return "; it begins or ends in white space: is that meant?" * (password != password.strip())
-
-
-def _clock_finding(account: Account, page: Page, now: datetime) -> Finding:
-    if page.served_at is None:
-        return Finding(account.name, "the service doesn't tell its time: this machine's counts")
-    skew = (now - page.served_at).total_seconds()
-    if abs(skew) > SKEW.total_seconds():
-        return Finding(
-            account.name,
-            f"this machine's clock is {abs(skew):.0f} seconds "
-            f"{'ahead of' if skew > 0 else 'behind'} the service's: check its time",
-            "here",
-        )
-    return Finding(account.name, "the service's clock and this machine's agree")

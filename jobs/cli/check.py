@@ -10,8 +10,8 @@ from jobs.cli.context import Context
 def command(context: Context) -> int:
     """Check configuration, secrets, clock, service and storage; say what to do about each.
 
-    One small request for each account; nothing is archived. The exit code is 2 where something is
-    wrong here, 3 where it is wrong at the service or the disk.
+    A few small requests for each account; nothing is archived. The exit code is 2 where something
+    is wrong here, 3 where it is wrong at the service or the disk.
 
     \b
     Example:

@@ -26,7 +26,7 @@ def test_all_is_well(link_archiver, address) -> None:
         "the password can be read",
         "answers and takes the credentials",
         "clock and this machine's agree",
-        "it gives what it is asked for (",
+        "it gives the clicks of the time that it is asked for",
     ):
         assert words in told.out
     archive.backfill("2024-05-01", "2024-05-02", NOW)
@@ -73,7 +73,7 @@ def test_passwords_that_cannot_be_used_are_wrong_here(link_archiver, address) ->
     assert f"do `chmod 600 {password_file}`" in others
     assert "gone: password_file: can't read" in absent
     assert "gone.pass: No such file" in absent
-    assert "ok    well: it gives what it is asked for" in told.out
+    assert "ok    well: it gives the clicks of the time that it is asked for" in told.out
     assert "its-password" not in told.out + told.err
 
 
@@ -105,7 +105,7 @@ def test_an_archive_that_cannot_be_made_is_wrong_there(link_archiver, address) -
     [line] = _failures(told.out)
     assert f"archive: can't open {link_archiver.folder}/archive/archive.lock: " in line
     assert "Check the permissions of the archive's directory" in line
-    assert "ok    acme: it gives what it is asked for" in told.out
+    assert "ok    acme: it gives the clicks of the time that it is asked for" in told.out
 
 
 def _failures(out: str) -> list[str]:
