@@ -4,14 +4,14 @@ The engine knows a service only as a `Source` and a store only as a `Store`.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from archiver.errors import AccountError, StoreError, UnavailableError, WindowError
 from archiver.fetching import fetch_slices
-from archiver.identity import Known, moved_ids, reconcile, speaks_of_ids
+from archiver.identity import Known, moved_ids, reconcile, speaks_of_ids, without_ids
 from archiver.model import CLICK_ID, AccountReport, Fetched, Row, Window
 from archiver.plan import plan_end
 from archiver.sources.base import Source
@@ -38,7 +38,11 @@ class Terms:
 
 
 class Archiving:
-    """One account's part of one run. `report` tells, at any time, what has been done so far."""
+    """One account's part of one run. `report` tells, at any time, what has been done so far.
+
+    `missing` is told of each window that holds stored clicks, with those of them, by key, that
+    the service doesn't give any more: mostly none.
+    """
 
     def __init__(
         self,
@@ -49,12 +53,14 @@ class Archiving:
         *,
         clock: Callable[[], datetime],
         progress: Callable[[Window], None] = lambda _: None,
+        missing: Callable[[Window, Known, Collection[str]], None] = lambda *_: None,
     ) -> None:
         self._terms = terms
         self._source = source
         self._store = store
         self._clock = clock
         self._progress = progress
+        self._missing = missing
         self._started = clock()
         self._waiting: deque[Window] = deque()
         self._unanswered_in_a_row = self._failed_in_a_row = 0
@@ -136,6 +142,10 @@ class Archiving:
         self.report.windows += 1
         self.report.fetched += len(rows)
         self.report.new += len(found.new)
+        if known:
+            # An id that has moved to another time is there.
+            there = {row[CLICK_ID] for row in rows if row[CLICK_ID] is not None}
+            self._missing(settled, known, without_ids(found.vanished, there))
 
     def _settled(self, window: Window, served_at: datetime | None) -> Window | None:
         """The part of the window that has settled by the service's clock as well as by ours."""

@@ -9,7 +9,7 @@ fields can come later: they are no part of identity.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from operator import itemgetter
@@ -45,11 +45,15 @@ _EVENT = "event:"
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """A slice held against what is stored: the rows to add, their keys, and what changed."""
+    """A slice held against what is stored: the rows to add, their keys, and what changed.
+
+    `vanished` are the keys of stored clicks that the slice doesn't have.
+    """
 
     new: list[Row] = field(default_factory=list)
     new_keys: list[str] = field(default_factory=list)
     revised: dict[str, Row] = field(default_factory=dict)
+    vanished: list[str] = field(default_factory=list)
 
 
 def content_of(row: Row) -> bytes:
@@ -84,8 +88,13 @@ def speaks_of_ids(keys: Iterable[str]) -> set[bool]:
 
 def moved_ids(known: Known, new: Iterable[Row]) -> set[str]:
     """The ids of new clicks that are stored with another time."""
-    stored = {key.split(":", 4)[-1] for key in known if key.startswith(_ID)}
+    stored = {click_id for key in known if (click_id := _id_of_key(key)) is not None}
     return stored and stored.intersection(row[CLICK_ID] for row in new)
+
+
+def without_ids(keys: Iterable[str], ids: Collection[str]) -> list[str]:
+    """The keys that aren't of these ids."""
+    return [key for key in keys if _id_of_key(key) not in ids]
 
 
 def reconcile(known: Known, rows: Sequence[Row]) -> Reconciled:
@@ -100,17 +109,21 @@ def reconcile(known: Known, rows: Sequence[Row]) -> Reconciled:
         alike_known[_base_of_key(key)][key] = facts
     result = Reconciled()
     for base, alike in _grouped(rows).items():
-        stored = alike_known.get(base, {})
-        added = _match(stored, alike, result.revised) if stored else alike
+        stored = alike_known.pop(base, {})
+        added = _match(stored, alike, result) if stored else alike
         result.new.extend(added)
         result.new_keys.extend(
             _key(base, number) for number in range(len(stored) + 1, len(stored) + len(added) + 1)
         )
+    result.vanished.extend(key for stored in alike_known.values() for key in stored)
     return result
 
 
-def _match(stored: Known, alike: list[Row], revised: dict[str, Row]) -> list[Row]:
-    """Pair the alike rows with stored ones; note the changed pairs, return the rows left over."""
+def _match(stored: Known, alike: list[Row], result: Reconciled) -> list[Row]:
+    """Pair the alike rows with stored ones; note the changed pairs and the stored ones left over.
+
+    Gives the rows left over.
+    """
     unseen = dict(stored)
     changed = []
     for row in alike:
@@ -121,7 +134,8 @@ def _match(stored: Known, alike: list[Row], revised: dict[str, Row]) -> list[Row
         else:
             del unseen[same]
     pairs = list(zip(unseen, changed, strict=False))
-    revised.update(pairs)
+    result.revised.update(pairs)
+    result.vanished.extend(list(unseen)[len(pairs) :])
     return changed[len(pairs) :]
 
 
@@ -146,6 +160,10 @@ def _base_of(row: Row) -> str:
 
 def _key(base: str, number: int) -> str:
     return base if base.startswith(_ID) else f"{base}:{number}"
+
+
+def _id_of_key(key: str) -> str | None:
+    return key.split(":", 4)[-1] if key.startswith(_ID) else None
 
 
 def _base_of_key(key: str) -> str:

@@ -19,6 +19,7 @@ from archiver.redaction import Redactor
 from archiver.sources.base import Source
 from archiver.timestamps import format_utc
 from archiver.windows import intersect, subtract, total_seconds
+from jobs.anomalies import Missing, warn_of_empty_days
 from jobs.lock import hold
 from jobs.publish import publish_of_turn
 from jobs.sources import Service, local_times, open_service
@@ -44,20 +45,20 @@ class Job:
     hold: Hold = hold
     run_id: UUID = field(default_factory=uuid4)
 
-    def execute(self) -> RunReport:
+    def execute(self, begun: Callable[[], None] = lambda: None) -> RunReport:
         """Archive what the plan says, account by account; one that fails harms no other.
 
-        Raises ArchiveBusyError and ConfigError; all else is in the report.
+        `begun` is called once the archive is held, before anything else is done. Raises
+        ArchiveBusyError and ConfigError; all else is in the report.
         """
         accounts = [a for a in self.config.accounts if a.name in self.passwords]
         directory = self.config.archive.directory
         try:
-            with (
-                self.hold(directory),
-                open_archive(directory, self.config.archive.store) as archive,
-            ):
-                _hold_settings(archive, accounts)
-                return RunReport([self._turn(account, archive) for account in accounts])
+            with self.hold(directory):
+                begun()
+                with open_archive(directory, self.config.archive.store) as archive:
+                    _hold_settings(archive, accounts)
+                    return RunReport([self._turn(account, archive) for account in accounts])
         except StoreError as error:
             reports = [AccountReport(a.name, errors=[str(error)]) for a in accounts]
             for report in reports:
@@ -103,8 +104,10 @@ class Job:
         account, archive, report = turn.account, turn.archive, turn.report
         with archive.transaction():
             plan = self.plan(turn)
+            before = archive.ledger.coverage(account.name)
         self.observer.begin(account.name, sum(total_seconds([w]) for w in plan.windows))
         terms = Terms(account.name, local_times(account), account.settle, account.concurrency)
+        missing = Missing(turn)
         archiving = Archiving(
             terms,
             source,
@@ -112,10 +115,13 @@ class Job:
             report,
             clock=self.clock,
             progress=partial(self.observer.advance, account.name),
+            missing=missing.note,
         )
         archiving.archive(plan.windows)
         with archive.transaction():
             self._keep_lookback(turn, plan)
+            warn_of_empty_days(turn, before)
+        missing.warn()
 
     def _keep_lookback(self, turn: Turn, plan: Plan) -> None:
         """Note how far the lookback is done, and where it ends since clicks can't be compared."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from archiver.errors import SourceError
 from archiver.model import Link, RefusedLink
 from archiver.sources.base import earliest
+from jobs.anomalies import Fallen
 from jobs.turn import Turn
 
 _LINKS_PER_TRANSACTION = 1000
@@ -20,22 +21,26 @@ def keep_totals(turn: Turn) -> None:
     known = list(dict.fromkeys([*turn.account.links, *archive.links.addresses(name)]))
     there: list[str] = []
     refused: list[RefusedLink] = []
+    with archive.transaction():
+        fallen = Fallen(archive.links.latest_clicks(name, turn.now))
+    gone: list[str] = []
     fetched = links.fetch_links(known, lambda done, of: turn.observer.count(name, done, of))
     try:
         for batch in _batches(_told(fetched, refused)):
             observed_at = _observed_at(turn)
             with archive.transaction():
                 archive.links.observe(name, batch, observed_at)
+            fallen.compare(batch)
             there += [link.key for link in batch]
             turn.report.totals += len(batch)
+        with archive.transaction():
+            if links.lists_all:
+                gone = archive.links.mark_others_gone(name, there, turn.now)
+            else:
+                _mark_refused(turn, refused)
     except SourceError as error:
         turn.report.errors.append(f"links and totals: {error}")
-        return
-    with archive.transaction():
-        if links.lists_all:
-            archive.links.mark_others_gone(name, there, turn.now)
-        else:
-            _mark_refused(turn, refused)
+    fallen.warn(turn, gone)
 
 
 def _observed_at(turn: Turn) -> datetime:

@@ -3,7 +3,7 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from operator import itemgetter
 
 from archiver.identity import FACT_FIELDS, Facts, digest_of, facts_of
@@ -73,6 +73,14 @@ class Ledger:
             (account, first[:10], last[:10], first, last),
         )
         return [day for (day,) in rows]
+
+    def clicks_per_day(self, account: str, first: date, last: date) -> dict[date, int]:
+        """How many clicks each UTC day holds, both ends in; days without any aren't there."""
+        rows = self.connection.execute(
+            "SELECT day, clicks FROM days WHERE account = ? AND day BETWEEN ? AND ?",
+            (account, first.isoformat(), last.isoformat()),
+        )
+        return {date.fromisoformat(day): clicks for day, clicks in rows}
 
     def committed_bytes(self, path: str) -> int:
         """How much of a file counts; 0 for a file that doesn't count yet."""

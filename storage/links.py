@@ -68,16 +68,36 @@ class Links:
         ).rowcount
         return marked > 0
 
-    def mark_others_gone(self, account: str, there: Iterable[str], observed_at: datetime) -> None:
-        """Mark the links that the service doesn't list any more; they stay."""
+    def mark_others_gone(
+        self, account: str, there: Iterable[str], observed_at: datetime
+    ) -> list[str]:
+        """Mark the links that the service doesn't list any more; they stay. Gives their keys."""
         known = {
             key
             for (key,) in self._connection.execute(
                 "SELECT key FROM links WHERE account = ? AND gone_at IS NULL", (account,)
             )
         }
-        for key in known.difference(there):
+        gone = sorted(known.difference(there))
+        for key in gone:
             self.mark_gone(account, key, observed_at)
+        return gone
+
+    def latest_clicks(self, account: str, now: datetime) -> dict[str, int]:
+        """Each link's clicks as last stated, by key; the account's own under the empty one.
+
+        Those of the day that ends with the latest totals, and two hours more: where a reading was
+        cut short, the one of the day before is still there. What a clock that was wrong dated
+        after `now` doesn't count.
+        """
+        rows = self._connection.execute(
+            "SELECT key, clicks, max(observed_at) FROM totals WHERE account = :account "
+            "AND observed_at <= :now AND observed_at >= (SELECT "
+            "strftime('%Y-%m-%dT%H:%M:%SZ', max(observed_at), '-26 hours') FROM totals "
+            "WHERE account = :account AND observed_at <= :now) GROUP BY key",
+            {"account": account, "now": format_utc(now)},
+        )
+        return {key: clicks for key, clicks, _ in rows}
 
     def addresses(self, account: str) -> list[str]:
         """The links themselves, those that were kept first before the others."""

@@ -16,6 +16,7 @@ from storage.links import Links
 from storage.runs import Runs
 from storage.settings import Settings
 from storage.sqlite import SqliteStore
+from storage.vanished import VanishedClicks
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Archive:
     settings: Settings
     runs: Runs
     links: Links
+    vanished: VanishedClicks
 
     def check_in_place(self) -> None:
         """Raise StoreError where the database isn't the one that was opened any more."""
@@ -72,6 +74,7 @@ def open_archive(directory: Path, kind: Literal["sqlite", "jsonl"]) -> Iterator[
             settings,
             Runs(connection),
             Links(connection),
+            VanishedClicks(connection),
         )
     finally:
         connection.close()

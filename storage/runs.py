@@ -1,7 +1,7 @@
 """The table `runs`: what each run did for each account."""
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
@@ -17,6 +17,25 @@ class RunRow:
     finished_at: str | None
     outcome: str | None
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """What a `run` did for an account. Until it is finished, only its beginning is known."""
+
+    started_at: str
+    finished_at: str | None = None
+    outcome: str | None = None
+    fetched: int | None = None
+    new: int | None = None
+    duplicates: int | None = None
+    windows: int | None = None
+    totals: int | None = None
+    warnings: int | None = None
+    errors: int | None = None
+
+
+_FIGURES = ", ".join(field.name for field in fields(RunFigures))
 
 
 class Runs:
@@ -36,7 +55,7 @@ class Runs:
     def finish(self, number: int, report: AccountReport, now: datetime) -> None:
         self._connection.execute(
             "UPDATE runs SET finished_at = ?, outcome = ?, fetched = ?, new = ?, duplicates = ?, "
-            "windows = ?, error = ? WHERE id = ?",
+            "windows = ?, totals = ?, warnings = ?, errors = ?, error = ? WHERE id = ?",
             (
                 format_utc(now),
                 report.outcome,
@@ -44,6 +63,9 @@ class Runs:
                 report.new,
                 report.duplicates,
                 report.windows,
+                report.totals,
+                len(report.warnings),
+                len(report.errors),
                 report.error,
                 number,
             ),
@@ -54,6 +76,19 @@ class Runs:
 
     def last_success(self, account: str) -> RunRow | None:
         return self._one("WHERE account = ? AND outcome = 'complete'", account)
+
+    def last_complete_run(self, account: str) -> RunRow | None:
+        """The last `run` that was complete: a backfill may be of any period."""
+        return self._one("WHERE account = ? AND command = 'run' AND outcome = 'complete'", account)
+
+    def last_figures(self, account: str) -> RunFigures | None:
+        """What the last `run` did; backfills don't count."""
+        row = self._connection.execute(
+            f"SELECT {_FIGURES} FROM runs WHERE account = ? AND command = 'run' "
+            "ORDER BY id DESC LIMIT 1",
+            (account,),
+        ).fetchone()
+        return RunFigures(*row) if row else None
 
     def _one(self, where: str, account: str) -> RunRow | None:
         row = self._connection.execute(

@@ -187,6 +187,29 @@ def name_runs(db: Database) -> None:
     db.execute("ALTER TABLE runs ADD COLUMN run TEXT")
 
 
+@ledger()
+def count_what_runs_tell(db: Database) -> None:
+    """For metrics of accounts that a run didn't take part in, or whose run was ended."""
+    for column in ("totals", "warnings", "errors"):
+        db.execute(f"ALTER TABLE runs ADD COLUMN {column} INTEGER")
+
+
+@ledger()
+def create_vanished_clicks(db: Database) -> None:
+    """What the service lost, and this archive has."""
+    db.execute(
+        """
+        CREATE TABLE vanished_clicks (
+            account TEXT NOT NULL,
+            day TEXT NOT NULL,
+            key TEXT NOT NULL, -- of an archived click that the service doesn't give any more
+            seen_at TEXT NOT NULL, -- when it was first missed
+            PRIMARY KEY (account, day, key)
+        ) WITHOUT ROWID
+        """
+    )
+
+
 @clicks()
 def create_clicks(db: Database) -> None:
     """The clicks of the SQLite store.

@@ -1,7 +1,7 @@
 """The way of a click from a source to a store, both in memory."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,7 +16,7 @@ from archiver.errors import (
     UnstableError,
     WindowError,
 )
-from archiver.identity import facts_of
+from archiver.identity import facts_of, keys_of
 from archiver.model import CLICKED_AT, AccountReport, Fetched, Row, Split, Window
 from archiver.store import Commit
 from archiver.timestamps import LocalTimes, format_utc
@@ -428,6 +428,35 @@ def test_an_id_at_another_time_is_a_new_click():
     [warning] = report.warnings
     assert warning.startswith(f"{hour(0)}: 2 clicks have ids that are archived with another time")
     assert report.outcome == "complete"
+
+
+def test_it_is_told_which_stored_clicks_are_missing():
+    """Of each window that holds stored clicks, once it is committed; nothing of an empty one."""
+    told: list[tuple[Window, list[str], list[str]]] = []
+
+    def missing(window: Window, known: Mapping[str, tuple], keys: Collection[str]) -> None:
+        assert store.commits[-1].window == window
+        told.append((window, sorted(known), sorted(keys)))
+
+    store = Store()
+    stays, goes, other = in_hour(0, 10, id="1"), in_hour(0, 11, id="2"), in_hour(1, id="3")
+    archive(Source([stays, goes, other]), store, hour(0), hour(1), hour(2), missing=missing)
+    assert told == []
+    archive(Source([stays, other]), store, hour(0), hour(1), hour(2), missing=missing)
+    one, two, three = keys_of([stays, goes, other])
+    assert sorted(told) == [(hour(0), [one, two], [two]), (hour(1), [three], [])]
+    assert len(store.stored) == 3
+
+
+def test_a_click_whose_id_has_moved_is_not_missing():
+    """Neither when it moves nor later: it is there, at another time."""
+    told: list[str] = []
+    store = Store()
+    archive(Source([in_hour(0, 10, id="5")]), store, hour(0))
+    moved = Source([in_hour(0, 20, id="5")])
+    for _ in range(2):
+        archive(moved, store, hour(0), missing=lambda _, __, keys: told.extend(keys))
+    assert (told, len(store.stored)) == ([], 2)
 
 
 def test_ids_that_stay_where_they_are_are_no_warning():

@@ -17,6 +17,7 @@ from archiver.identity import (
     keys_of,
     reconcile,
     speaks_of_ids,
+    without_ids,
 )
 from archiver.model import CLICK_FIELDS, CLICKED_AT, Row
 from archiver.sources.envelope import parse_envelope
@@ -106,9 +107,13 @@ def test_a_growing_slice_adds_the_difference(rows, late, random):
 @unhurried
 @given(slices, slices)
 def test_a_shrinking_slice_takes_nothing_away(rows, vanished):
-    """What vanished upstream stays stored, and isn't doubled when it comes back."""
+    """What vanished upstream is named, stays stored, and isn't doubled when it comes back."""
     shelf = Shelf(rows + vanished)
-    assert shelf.take(rows) == NOTHING
+    found = shelf.take(rows)
+    assert found == Reconciled(vanished=found.vanished)
+    assert len(set(found.vanished)) == len(found.vanished)
+    missing = Counter(shelf.known[key] for key in found.vanished)
+    assert missing == Counter(map(facts_of, vanished))
     assert shelf.take(rows + vanished) == NOTHING
 
 
@@ -230,7 +235,28 @@ def test_an_id_at_another_time_is_another_click():
     shelf = Shelf([first])
     found = shelf.take([later])
     assert (found.new, found.revised) == ([later], {})
-    assert shelf.take([later]) == shelf.take([first]) == NOTHING
+    assert shelf.take([later]) == Reconciled(vanished=keys_of([first]))
+    assert shelf.take([first]) == Reconciled(vanished=keys_of([later]))
+
+
+def test_the_keys_of_some_ids_can_be_left_out():
+    """Whatever colons an id has; a key without an id stays."""
+    rows = [click(id="a:6"), click(id="6"), click(ip="::1")]
+    assert without_ids(keys_of(rows), {"a:6"}) == keys_of(rows)[1:]
+    assert without_ids(keys_of(rows), {"6", "1"}) == [keys_of(rows)[0], keys_of(rows)[2]]
+
+
+@unhurried
+@given(any_slices, any_slices)
+def test_each_stored_click_is_given_again_or_missing(before, after):
+    """Stored and fetched clicks are paired one to one: what is left over on either side is new or
+    has vanished.
+    """
+    shelf = Shelf(before)
+    stored = len(shelf.known)
+    found = shelf.take(after)
+    assert stored - len(found.vanished) == len(after) - len(found.new)
+    assert not found.revised.keys() & set(found.vanished)
 
 
 @unhurried

@@ -6,6 +6,7 @@ from contextlib import closing
 from sqlite_utils import Database
 
 from storage import schema
+from storage.runs import RunFigures, Runs
 
 
 def test_totals_keep_their_values_when_their_order_changes():
@@ -27,3 +28,17 @@ def test_totals_keep_their_values_when_their_order_changes():
             "SELECT name FROM pragma_table_info('totals') WHERE pk"
         ).fetchall()
         assert order == [("account",), ("observed_at",), ("key",)]
+
+
+def test_runs_of_before_have_no_counts_of_warnings():
+    """What an earlier version kept of its runs stays; what it didn't count isn't known."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        database = Database(connection)
+        schema.ledger.apply(database, stop_before="count_what_runs_tell")
+        connection.execute(
+            "INSERT INTO runs (account, command, started_at, new) "
+            "VALUES ('acme', 'run', '2025-09-05T12:00:00Z', 3)"
+        )
+        schema.ledger.apply(database)
+        figures = Runs(connection).last_figures("acme")
+    assert figures == RunFigures("2025-09-05T12:00:00Z", new=3)
