@@ -106,6 +106,18 @@ class Notify(Section):
         None,
         description="Name of the environment variable that holds the URL to ping at each run.",
     )
+    metrics_file: ConfigPath | None = Field(
+        None,
+        description="File for Prometheus' node_exporter, ending in .prom: written after each run.",
+    )
+
+    @field_validator("metrics_file")
+    @classmethod
+    def _read_by_node_exporter(cls, path: Path | None) -> Path | None:
+        # And so nothing else can be named here, to be overwritten: no page, no archive.
+        if path is not None and path.suffix != ".prom":
+            raise ValueError("must end in .prom: node_exporter reads no other files")
+        return path
 
 
 class Config(Section):

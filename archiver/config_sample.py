@@ -56,7 +56,10 @@ _PAGE: _Values = {
     "output": "public/contest.html",
 }
 _OTHER_LINKS: _Values = {"links": ["17", "18"], "host": "go.example.com"}
-_NOTIFY: _Values = {"healthcheck_url_env": "HEALTHCHECK_URL"}
+_NOTIFY: _Values = {
+    "healthcheck_url_env": "HEALTHCHECK_URL",
+    "metrics_file": "/var/lib/node_exporter/textfile/link_archiver.prom",
+}
 
 
 def sample_config() -> str:

@@ -143,9 +143,7 @@ class Archiving:
         self.report.fetched += len(rows)
         self.report.new += len(found.new)
         if known:
-            # An id that has moved to another time is there.
-            there = {row[CLICK_ID] for row in rows if row[CLICK_ID] is not None}
-            self._missing(settled, known, without_ids(found.vanished, there))
+            self._missing(settled, known, found.vanished and _without_moved(found.vanished, rows))
 
     def _settled(self, window: Window, served_at: datetime | None) -> Window | None:
         """The part of the window that has settled by the service's clock as well as by ours."""
@@ -180,6 +178,11 @@ class Archiving:
                 "are kept as new clicks. Was the time zone changed at the service, or did it lose "
                 "data and begin to count anew?"
             )
+
+
+def _without_moved(vanished: list[str], rows: list[Row]) -> list[str]:
+    """An id that has moved to another time is there."""
+    return without_ids(vanished, {row[CLICK_ID] for row in rows if row[CLICK_ID] is not None})
 
 
 def comparable(known: Known, rows: list[Row]) -> bool:

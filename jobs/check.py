@@ -12,6 +12,7 @@ from archiver.errors import ArchiverError, ConfigError
 from archiver.redaction import Redactor
 from jobs.archiving import identity_settings
 from jobs.lock import hold, holder
+from jobs.pings import read_ping
 from jobs.probe import Finding, probe_clicks
 from jobs.sources import Service, open_service
 from storage.opening import open_archive
@@ -29,6 +30,7 @@ def check(
         yield from _settings(config)
     for account in config.accounts:
         yield from _account(account, password_of, clock)
+    yield from _notices(config)
 
 
 def exit_code(findings: list[Finding]) -> int:
@@ -70,6 +72,24 @@ def _settings(config: Config) -> Iterator[Finding]:
         for account in config.accounts:
             for problem in reader.settings.changes(account.name, identity_settings(account)):
                 yield Finding("archive", problem, "here")
+
+
+def _notices(config: Config) -> Iterator[Finding]:
+    """Whether those can hear of a run who are to. Nobody is pinged."""
+    variable, metrics_file = config.notify.healthcheck_url_env, config.notify.metrics_file
+    if variable:
+        try:
+            read_ping(variable, os.environ)
+            yield Finding("notify", f"${variable} holds an address to ping")
+        except ConfigError as error:
+            yield Finding("notify", str(error), "here")
+    if metrics_file:
+        folder = metrics_file.parent
+        if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+            yield Finding("notify", f"{metrics_file} can be written")
+        else:
+            text = f"{metrics_file} can't be written: make its folder, writable for this user"
+            yield Finding("notify", text, "there")
 
 
 def _account(

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from archiver.model import AccountReport, Window
 from archiver.redaction import RedactingFormatter
+from jobs.summary import done_for
 
 _EVENTS = logging.getLogger("link_archiver")
 #: What sd-daemon(3) calls the levels.
@@ -64,12 +65,7 @@ class EventLog:
             self._write(logging.WARNING, report.name, f"warning: {warning}")
         for error in (report.error or "").splitlines():
             self._write(logging.ERROR, report.name, error)
-        self._write(
-            logging.INFO,
-            report.name,
-            f"{report.outcome}, {report.new:,} new clicks, {report.duplicates:,} known, "
-            f"{report.windows:,} windows",
-        )
+        self._write(logging.INFO, report.name, done_for(report))
 
     def _write(self, level: int, account: str, text: str) -> None:
         tell(level, f"{account}: {text} [run {self._run}]")

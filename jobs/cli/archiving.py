@@ -1,6 +1,7 @@
 """What `run` does, and the daemon each time it is due."""
 
 import logging
+import os
 import traceback
 from collections.abc import Callable, Sequence
 from uuid import uuid4
@@ -13,6 +14,7 @@ from jobs.cli.progress import watching
 from jobs.daily import plan
 from jobs.lock import hold as hold_at_once
 from jobs.logs import tell
+from jobs.running import Notices, run_noticed
 from jobs.turn import Observer
 
 
@@ -28,11 +30,12 @@ def archive_once(
     Raises ConfigError and ArchiveBusyError; all else is in the report.
     """
     config = context.load()
+    notices = Notices.of(config, os.environ, context.secrets)
     passwords = context.passwords(chosen_accounts(config, accounts))
     run_id = uuid4()
     with watching(context, run_id, observers) as observer:
         job = Job("run", config, passwords, plan, observer=observer, hold=hold, run_id=run_id)
-        return job.execute()
+        return run_noticed(job, notices)
 
 
 def unraised(run: Callable[[], RunReport]) -> str:

@@ -26,6 +26,7 @@ def command(context: Context) -> int:
     from jobs.cli.archiving import archive_once, unraised
     from jobs.daemon import Daemon, SignsOfLife
     from jobs.lock import wait_and_hold
+    from jobs.running import Notices
     from jobs.schedule import Schedule
     from jobs.signals import signals_as_exceptions
     from jobs.systemd import Notifier
@@ -33,7 +34,9 @@ def command(context: Context) -> int:
 
     context.log_for_years()
     config = context.load()
-    context.passwords(config.accounts)  # what is wrong with them is said now, not at night
+    # What is wrong with these is said now, not at night.
+    context.passwords(config.accounts)
+    Notices.of(config, os.environ, context.secrets)
     try:
         schedule = Schedule(config.schedule.cron, config.schedule.timezone)
     except ValueError as error:

@@ -16,6 +16,14 @@ class Reply(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+class Request(NamedTuple):
+    """What a request was to the letter; `path` has the query."""
+
+    method: str
+    path: str
+    body: bytes = b""
+
+
 Script = Callable[[dict[str, str]], Reply]  # from a request's parameters
 
 
@@ -23,20 +31,32 @@ Script = Callable[[dict[str, str]], Reply]  # from a request's parameters
 def scripted(script: Script) -> Iterator[str]:
     """Serve a script on loopback; give its base_url."""
 
+    def answer(request: Request) -> Reply:
+        by_post = request.method == "POST"
+        form = request.body.decode() if by_post else urlsplit(request.path).query
+        return script({key: values[0] for key, values in parse_qs(form).items()})
+
+    with answering(answer) as origin:
+        yield f"{origin}/api/v1_0/"
+
+
+@contextmanager
+def answering(answer: Callable[[Request], Reply]) -> Iterator[str]:
+    """Serve what answers any request, on loopback; give its scheme, host and port."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
-            self._answer(self.rfile.read(length).decode())
+            self._answer(self.rfile.read(length))
 
         def do_GET(self) -> None:
-            self._answer(urlsplit(self.path).query)
+            self._answer(b"")
 
-        def _answer(self, form: str) -> None:
-            asked = {key: values[0] for key, values in parse_qs(form).items()}
-            reply = script(asked)
+        def _answer(self, body: bytes) -> None:
+            reply = answer(Request(self.command, self.path, body))
             self.send_response_only(reply.status)
             if "Date" not in dict(reply.headers):
                 self.send_header("Date", self.date_time_string())
@@ -59,7 +79,7 @@ def scripted(script: Script) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/api/v1_0/"
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

@@ -161,6 +161,7 @@ title = "Who?"
 template = "ours.html"
 [notify]
 healthcheck_url_env = "HEALTHCHECK_URL"
+metrics_file = "link_archiver.prom"
 """)
     acme, bees = config.accounts
     assert config.archive.model_dump() == {
@@ -178,6 +179,7 @@ healthcheck_url_env = "HEALTHCHECK_URL"
     assert config.pages[0].template == tmp_path / "ours.html"
     assert config.pages[0].output == tmp_path / "public/contest.html"
     assert config.notify.healthcheck_url_env == "HEALTHCHECK_URL"
+    assert config.notify.metrics_file == tmp_path / "link_archiver.prom"
 
 
 def test_all_problems_at_once(problems):
@@ -220,6 +222,7 @@ links = ["1"]
 sort = "size"
 [notify]
 healthcheck_url_env = 1
+metrics_file = "config.toml"
 """)
     assert keys(found) == sorted(
         [
@@ -256,6 +259,7 @@ healthcheck_url_env = 1
             "pages[0].sort",
             "pages[0].output",
             "notify.healthcheck_url_env",
+            "notify.metrics_file",
         ]
     )
 

@@ -278,6 +278,21 @@ def test_vanished_clicks_are_told_of_once(archive, history, store, ids):
     assert len(kept.stored()) == 3
 
 
+def test_a_day_that_is_looked_at_in_parts(archive, history):
+    """What was missed in one part of it isn't found by looking at another, and stays told of."""
+    kept = archive(lookback="1h")
+    run(kept, history, START)
+    gone, _, there = history.records
+    history.records = [gone, there]
+    again = ("2026-01-05T00:30Z", "2026-01-05T02:00Z")
+    history.served_at = START
+    assert len(kept.backfill(*again, START, again=True).accounts[0].warnings) == 1
+    history.record("2026-01-05 03:10:00")
+    assert run(kept, history, START + HOUR) == run(kept, history, START + 2 * HOUR) == []
+    history.served_at = START + 2 * HOUR
+    assert kept.backfill(*again, START + 2 * HOUR, again=True).accounts[0].warnings == []
+
+
 def test_nothing_is_told_of_what_is_not_asked_for(archive, history):
     """What vanished before the lookback, and what can't be fetched, isn't known to be missing."""
     kept = archive(lookback="1h")

@@ -66,25 +66,25 @@ def test_a_run_with_errors_is_no_success(runs, windows, outcome):
 def test_the_figures_are_of_the_last_run(runs):
     """A backfill after it doesn't count, nor does another account's run."""
     assert runs.last_figures("acme") is None
-    number = runs.start("acme", "run", BEGUN)
+    number = runs.start("acme", "run", RUN, BEGUN)
     assert runs.last_figures("acme") == RunFigures("2026-11-19T03:15:00Z")
     report = AccountReport(
         "acme", fetched=12, new=5, windows=3, totals=7, warnings=["a", "b"], errors=["c"] * 30
     )
     runs.finish(number, report, DONE)
     for account, command in (("acme", "backfill"), ("bees", "run")):
-        runs.finish(runs.start(account, command, DONE), AccountReport(account), DONE)
+        runs.finish(runs.start(account, command, RUN, DONE), AccountReport(account), DONE)
     begun, done = "2026-11-19T03:15:00Z", "2026-11-19T03:15:09Z"
     assert runs.last_figures("acme") == RunFigures(begun, done, "partial", 12, 5, 7, 3, 7, 2, 30)
 
 
 def test_a_backfill_is_no_complete_run(runs):
     """It is a success, but may be of any period; nor is a run complete that has errors."""
-    runs.finish(runs.start("acme", "run", BEGUN), AccountReport("acme"), BEGUN)
-    runs.finish(runs.start("acme", "backfill", DONE), AccountReport("acme"), DONE)
+    runs.finish(runs.start("acme", "run", RUN, BEGUN), AccountReport("acme"), BEGUN)
+    runs.finish(runs.start("acme", "backfill", RUN, DONE), AccountReport("acme"), DONE)
     bad = AccountReport("acme", windows=1, errors=["one"])
-    runs.finish(runs.start("acme", "run", DONE), bad, DONE)
-    assert runs.last_success("acme").command == "backfill"
+    runs.finish(runs.start("acme", "run", RUN, DONE), bad, DONE)
+    assert runs.last_success("acme").started_at == "2026-11-19T03:15:09Z"
     assert runs.last_complete_run("acme").finished_at == "2026-11-19T03:15:00Z"
     assert runs.last_complete_run("bees") is None
 

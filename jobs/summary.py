@@ -1,0 +1,25 @@
+"""What a run did, as lines for people: in the log, and in a ping."""
+
+from collections.abc import Iterator
+
+from archiver.model import AccountReport, RunReport
+
+
+def done_for(account: AccountReport) -> str:
+    """What was done for an account."""
+    return (
+        f"{account.outcome}, {account.new:,} new clicks, {account.duplicates:,} known, "
+        f"{account.windows:,} windows"
+    )
+
+
+def lines_of(report: RunReport) -> Iterator[str]:
+    """The whole run: what was done for each account, then all errors, then all warnings."""
+    for account in report.accounts:
+        yield f"{account.name}: {done_for(account)}"
+    for account in report.accounts:
+        for error in (account.error or "").splitlines():
+            yield f"{account.name}: {error}"
+    for account in report.accounts:
+        for warning in account.warnings:
+            yield f"{account.name}: warning: {warning}"
