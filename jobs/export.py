@@ -15,6 +15,7 @@ from archiver.errors import ConfigError, StoreError
 from archiver.lines import line_of
 from archiver.model import CLICK_FIELDS, Row, Window
 from archiver.timestamps import parse_instant
+from jobs.guarded import is_special, resolved
 from storage.appending import sync_folder
 from storage.links import LINK_FIELDS, TOTAL_FIELDS
 from storage.reading import ArchivedAccount, ArchiveReader, open_reader
@@ -88,24 +89,49 @@ class Export:
 
 
 @contextmanager
+def output_file(path: Path) -> Iterator[BinaryIO]:
+    """A whole file, in the place that a link leads to where the path is one.
+
+    What holds no content, such as a pipe or /dev/null, is written into and stays what it is.
+    """
+    if is_special(path):
+        with _told(path), path.open("wb") as file:
+            yield file
+    else:
+        with whole_file(resolved(path) if path.is_symlink() else path) as file:
+            yield file
+
+
+@contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name whole and durable, or not at all."""
+    """A file that appears under its name whole and durable, or not at all.
+
+    It takes the place of whatever has the name, a link or a pipe too.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        sync_folder(path.parent)
+        with _told(path):
+            with part.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+            sync_folder(path.parent)
+    finally:
+        with suppress(OSError):  # it isn't there, or its folder can't be written to
+            part.unlink()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say of which file something went wrong, and what to do about it."""
+    try:
+        yield
     except OSError as error:
         raise StoreError(
             f"can't write {path}: {error.strerror}. Check the folder, its permissions and the "
             "disk's space"
         ) from None
-    finally:
-        with suppress(OSError):  # it isn't there, or its folder can't be written to
-            part.unlink()
 
 
 def _instant(option: str, text: str | None, zone: ZoneInfo, default: datetime) -> datetime:

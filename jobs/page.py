@@ -1,7 +1,7 @@
 """A standing as HTML: by our template, or by the operator's own.
 
 An own template gets data, not Python: it runs in Jinja2's sandbox, since templates are handed
-around. Whatever it puts in is escaped.
+around. Whatever it puts in is escaped, and it reads no file but those of `TemplateFiles`.
 """
 
 import traceback
@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import (
     ChoiceLoader,
     FileSystemLoader,
+    FunctionLoader,
     PrefixLoader,
     StrictUndefined,
     Template,
@@ -23,13 +24,17 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from archiver.errors import ConfigError
 from jobs.standing import Standing
+from jobs.template_files import TemplateFiles
 from jobs.trend import line
 
 _OURS = FileSystemLoader(Path(__file__).with_name("templates"))
 
 
-def render(standing: Standing, template: Path | None, json_name: str) -> str:
-    """The page. Raises ConfigError, with the template's line, where the template can't be used."""
+def render(standing: Standing, template: TemplateFiles | None, json_name: str) -> bytes:
+    """The page, as UTF-8.
+
+    Raises ConfigError, with the template's line, where the template can't be used.
+    """
     given = {
         "title": standing.title,
         "account": standing.account,
@@ -40,11 +45,11 @@ def render(standing: Standing, template: Path | None, json_name: str) -> str:
         "json_name": json_name,
     }
     if template is None:
-        return _environment(_OURS).get_template("page.html").render(given)
+        return _environment(_OURS).get_template("page.html").render(given).encode()
     # An own template may extend ours, and include what lies beside it.
-    theirs = FileSystemLoader(template.parent)
+    theirs = FunctionLoader(template.load)
     loader = ChoiceLoader([PrefixLoader({"link-archiver": _OURS}), theirs])
-    return _render_own(_environment(loader), template, given)
+    return _render_own(_environment(loader), template.template, given)
 
 
 def _environment(loader: Any) -> ImmutableSandboxedEnvironment:
@@ -62,15 +67,18 @@ def _environment(loader: Any) -> ImmutableSandboxedEnvironment:
 
 def _render_own(
     environment: ImmutableSandboxedEnvironment, path: Path, given: Mapping[str, Any]
-) -> str:
+) -> bytes:
     try:
         template: Template = environment.get_template(path.name)
-        return template.render(given)
+        return template.render(given).encode()
     except TemplateNotFound as error:
         reason = f"there is no template {error.name} in {path.parent}"
         raise ConfigError(f"{path}: {reason}. Check the page's template") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"can't read {path}: {error}. Check the page's template") from None
+    except UnicodeEncodeError:
+        reason = "it makes half a character (a lone surrogate), which no file can hold"
+        raise ConfigError(f"{path}: {reason}. Mend the template") from None
     except TemplateSyntaxError as error:
         place = f"{error.filename or path}, line {error.lineno}"
         raise ConfigError(f"{place}: {error.message}. Mend the template") from None

@@ -1,22 +1,20 @@
 """`publish`: the pages of `[[pages]]`, each with a JSON file beside it."""
 
-import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import orjson
 
 from archiver.config import Config, Page
 from archiver.errors import ArchiverError, ConfigError, StoreError
-from jobs.export import whole_file
-from jobs.standing import standing
+from jobs.guarded import guarded_as
+from jobs.page_files import json_path, refuse_overwriting, shows_links, write_page
+from jobs.standing import Standing, standing
 from jobs.turn import Turn
-from storage.standings import LinkHistory, open_standings
-
-_FOR_THE_WEB = 0o644  # a web server's user reads it, whatever this program's umask
+from storage.standings import Standings, open_standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +34,16 @@ def publish(config: Config, accounts: Collection[str], now: datetime) -> Iterato
     pages = [page for page in config.pages if page.account in accounts]
     if not pages:
         return
+    templates = _templates(config)
     with open_standings(config.archive.directory) as standings:
         for page in pages:
             try:
-                _refuse_overwriting(page, config)
-                links = standings.links(page.account, now) if standings else ()
-                yield Published(page, _publish(page, links))
+                refuse_overwriting(page, config, templates)
+                found = _found(page, standings, now)
+                if not found.entries:
+                    _refuse_emptying(page, config, standings)
+                _publish(page, config, found)
+                yield Published(page, len(found.entries))
             except (ConfigError, StoreError) as error:
                 yield Published(page, error=error)
 
@@ -58,50 +60,39 @@ def told(page: Page, error: ArchiverError) -> str:
     return f"page {page.output}: {error}"
 
 
-def json_path(page: Page) -> Path:
-    """The JSON file beside a page."""
-    return page.output.with_suffix(".json")
+def _found(page: Page, standings: Standings | None, now: datetime) -> Standing:
+    return standing(page, standings.links(page.account, now) if standings else ())
 
 
-def _publish(page: Page, links: Iterable[LinkHistory]) -> int:
+def _publish(page: Page, config: Config, found: Standing) -> None:
     # Most runs publish nothing, and Jinja2 takes 30 ms to import.
     from jobs.page import render  # noqa: PLC0415
+    from jobs.template_files import TemplateFiles  # noqa: PLC0415
 
-    found = standing(page, links)
-    beside = json_path(page)
-    html = render(found, page.template, beside.name).encode()
+    guarded = partial(guarded_as, config=config)
+    template = TemplateFiles(page.template, guarded) if page.template else None
+    html = render(found, template, json_path(page).name)
+    if template:  # only now it is known what its variables have named
+        refuse_overwriting(page, config, template.given)
     document = orjson.dumps(found.as_json(), option=orjson.OPT_APPEND_NEWLINE)
-    _refuse_without_folder(page.output.parent)
-    with whole_file(beside) as json_file, whole_file(page.output) as html_file:
-        for file, content in ((json_file, document), (html_file, html)):
-            file.write(content)
-            os.fchmod(file.fileno(), _FOR_THE_WEB)
-    return len(found.entries)
+    write_page(page, html, document)
 
 
-def _refuse_without_folder(folder: Path) -> None:
-    with suppress(
-        PermissionError
-    ):  # one that can't be looked into is told of when it's written to
-        if not folder.is_dir():
-            raise StoreError(f"the folder {folder} doesn't exist. Make it, writable for this user")
+def _templates(config: Config) -> set[Path]:
+    """The files that any page's template is made of."""
+    from jobs.template_files import TemplateFiles  # noqa: PLC0415
+
+    own = [page.template for page in config.pages if page.template]
+    guarded = partial(guarded_as, config=config)
+    return set(own).union(*(TemplateFiles(path, guarded).named() for path in own))
 
 
-def _refuse_overwriting(page: Page, config: Config) -> None:
-    """Refuse to write a page, or its JSON, over something else that is needed."""
-    mine = _resolved([page.output, json_path(page)])
-    others = [other for other in config.pages if other is not page]
-    taken = {
-        "another page": [path for o in others for path in (o.output, json_path(o))],
-        "a template": [other.template for other in config.pages if other.template],
-        "the configuration": [config.path],
-    }
-    if len(set(mine)) < len(mine):
-        raise ConfigError("output ends in .json, as the file beside it does. Let it end in .html")
-    for what, paths in taken.items():
-        if set(mine) & set(_resolved(paths)):
-            raise ConfigError(f"it, or the JSON beside it, would overwrite {what}. Change output")
-
-
-def _resolved(paths: Sequence[Path]) -> list[Path]:
-    return [Path(os.path.normpath(path)) for path in paths]
+def _refuse_emptying(page: Page, config: Config, standings: Standings | None) -> None:
+    """Refuse to take all links off a page where the archive has never heard of any."""
+    known = standings is not None and standings.knows(page.account)
+    if not known and shows_links(page):
+        raise StoreError(
+            f"the archive {config.archive.directory} has no link of account {page.account}, and "
+            "the page that is there shows some. Is the archive's disk mounted? The page stays as "
+            "it was; delete it if it is to begin anew"
+        )

@@ -51,6 +51,13 @@ class Standings:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    def knows(self, account: str) -> bool:
+        """Whether any link of the account was ever archived."""
+        found = self._connection.execute(
+            "SELECT 1 FROM links WHERE account = ? LIMIT 1", (account,)
+        ).fetchone()
+        return found is not None
+
     def links(self, account: str, now: datetime) -> Iterator[LinkHistory]:
         """The account's links that aren't gone from the service, by key.
 

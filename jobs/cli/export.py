@@ -51,7 +51,8 @@ def command(
       link-archiver export totals --account acme
     """  # noqa: D301 - click's mark is the character
     from jobs.cli.output import writing_to_stdout
-    from jobs.export import Export, whole_file
+    from jobs.export import Export, output_file
+    from jobs.guarded import refuse_guarded
 
     config = context.load()
     directory = config.archive.directory
@@ -63,6 +64,7 @@ def command(
             export.write(directory, sys.stdout.buffer)
             sys.stdout.buffer.flush()
     else:
-        with whole_file(output) as file:
+        refuse_guarded(output, config)
+        with output_file(output) as file:
             export.write(directory, file)
     return 0

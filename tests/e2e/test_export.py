@@ -189,6 +189,35 @@ def test_a_file_appears_whole_or_not_at_all(link_archiver, archive) -> None:
     assert "can't write absent/clicks.jsonl: No such file or directory. Check" in told.err
 
 
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("archive/archive.db", "the archive, whose folder is its alone"),
+        ("loop/archive/new.csv", "the archive, whose folder is its alone"),
+        ("loop/config.toml", "the configuration"),
+        ("its.pass", "a password file"),
+    ],
+)
+def test_an_export_overwrites_nothing_that_is_needed(link_archiver, archive, output, said) -> None:
+    """Neither the archive nor what is needed to go on with it: exit 2, and all is as it was."""
+    folder = link_archiver.folder
+    (folder / "loop").symlink_to(".")
+    password_file = folder / "its.pass"
+    password_file.touch(mode=0o600)
+    text = archive.path.read_text()
+    archive.path.write_text(
+        text.replace('password_env = "PASSWORD"', 'password_file = "its.pass"')
+    )
+    guarded = [archive.path, password_file, archive.directory / "archive.db"]
+    before = [path.read_bytes() for path in guarded]
+    told = link_archiver("export", "clicks", "--output", output, code=2)
+    assert told.err == (
+        f"link-archiver: --output {output} would overwrite {said}. Name another file\n"
+    )
+    assert [path.read_bytes() for path in guarded] == before
+    assert not (archive.directory / "new.csv").exists()
+
+
 def test_a_reader_that_has_had_enough_is_no_error(link_archiver, archive) -> None:
     """As with `| head -1`: exit 0, and not a word."""
     with link_archiver.start("export", "clicks") as export:

@@ -226,16 +226,139 @@ def test_a_web_server_can_read_what_is_written(pages):
         (["public/a.html", "public/x/../a.htm"], {}, "would overwrite another page"),
         (["ours.html"], {"template": "ours.html"}, "would overwrite a template"),
         (["config.toml"], {}, "would overwrite the configuration"),
+        (["loop/config.toml"], {}, "would overwrite the configuration"),
+        (["its.pass"], {}, "would overwrite a password file"),
+        (["loop/its.html"], {}, "would overwrite a password file"),
+        (["archive/archive.db"], {}, "would overwrite the archive, whose folder is its alone"),
+        (["archive/archive.db-wal"], {}, "would overwrite the archive"),
+        (["loop/archive/new.html"], {}, "would overwrite the archive"),
+        (["foot.txt"], {"template": "ours.html"}, "would overwrite a template"),
+        (["head.txt"], {"template": "ours.html"}, "would overwrite a template"),
+        (["loop/public/a.html", "public/a.html"], {}, "would overwrite another page"),
+        (["linked.html"], {}, "linked.html is a symbolic link. Let output name the file itself"),
+        (["public/../pipe"], {}, "pipe isn't a regular file"),
+        (["/"], {}, "output names no file"),
+        (["public/.."], {}, "output names no file"),
     ],
 )
 def test_a_page_overwrites_nothing_that_is_needed(pages, outputs, keys, said):
-    """Neither with its HTML nor with its JSON."""
+    """Neither with its HTML nor with its JSON, whatever links lead there."""
+    folder = pages.archive.path.parent
+    pages.archive.run(NOON)
+    (folder / "loop").symlink_to(".")
+    (folder / "linked.html").symlink_to("elsewhere.html")
+    os.mkfifo(folder / "pipe")
+    for name in ("its.pass", "its.json"):
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_text(PASSWORD, encoding="utf-8")
+    text = pages.archive.path.read_text(encoding="utf-8")
+    password_file = "its.json" if outputs == ["loop/its.html"] else "its.pass"
+    pages.archive.path.write_text(
+        text.replace('password_env = "PASSWORD"', f'password_file = "{password_file}"'),
+        encoding="utf-8",
+    )
+    part = "{% include 'foot.txt' %}{% set name = 'head.txt' %}{% include name %}"
+    (folder / "ours.html").write_text(part, encoding="utf-8")
+    (folder / "foot.txt").write_text("foot", encoding="utf-8")
+    (folder / "head.txt").write_text("head", encoding="utf-8")
     for output in outputs:
         pages.add(output, **keys)
+    before = _contents(folder)
     config = load_config(pages.archive.path)
     for published in publish(config, ["acme"], NOON):
         assert said in str(published.error)
         assert published.error.exit_code == 2
+    assert _contents(folder) == before
+
+
+def _contents(folder) -> dict:
+    """Each file's mode and content; a link's and a pipe's mode alone."""
+    return {
+        path: (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
+        for path in folder.rglob("*")
+        if not path.name.startswith("archive.db-")  # readers make and remove these
+    }
+
+
+def test_no_page_takes_another_template_s_part(pages):
+    """Nor with its JSON: what the other page includes is needed."""
+    folder = pages.archive.path.parent
+    (folder / "ours.html").write_text("{% include 'foot.txt' %}", encoding="utf-8")
+    (folder / "foot.txt").write_text("foot", encoding="utf-8")
+    pages.add("foot.txt")
+    pages.add("public/two.html", template="ours.html")
+    account = pages.archive.run(NOON).accounts[0]
+    assert "foot.txt: it, or the JSON beside it, would overwrite a template" in account.error
+    assert pages.html("two") == "foot"
+
+
+@pytest.mark.parametrize("has_json", [True, False])
+def test_a_page_is_not_emptied_where_the_archive_is_away(pages, has_json):
+    """Its disk isn't mounted, say: the page stays and it is said, also once there is a new one."""
+    pages.add()
+    pages.archive.run(NOON)
+    before = pages.html()
+    if not has_json:
+        (pages.folder / "contest.json").unlink()
+    pages.archive.directory.rename(pages.archive.directory.with_name("away"))
+    config = load_config(pages.archive.path)
+    for is_new in (False, True):
+        if is_new:
+            with open_archive(pages.archive.directory, "sqlite"):
+                pass
+        [published] = publish(config, ["acme"], NOON)
+        assert published.error.exit_code == 3
+        assert "has no link of account acme, and the page that is there shows some" in str(
+            published.error
+        )
+        assert pages.html() == before
+    pages.archive.directory.joinpath("archive.db").unlink()
+    for file in pages.folder.iterdir():
+        file.unlink()
+    assert [published.error for published in publish(config, ["acme"], NOON)] == [None]
+    assert [published.error for published in publish(config, ["acme"], NOON)] == [None]
+
+
+def test_a_page_of_links_that_are_all_gone_is_empty(utc, pages):
+    """The archive knows them: then an empty page is the truth."""
+    pages.add()
+    pages.archive.run(NOON)
+    with utc.database.writing() as connection:
+        connection.execute("DELETE FROM clicks")
+        connection.execute("DELETE FROM links")
+    assert pages.archive.run(NOON + DAY).outcome == "complete"
+    assert pages.json()["entries"] == []
+
+
+def test_half_a_character_fails_its_page_alone(pages):
+    """What can't be written is told with its template, and other pages are there."""
+    (pages.archive.path.parent / "ours.html").write_text('{{ "\\ud800" }}', encoding="utf-8")
+    pages.add("public/one.html", template="ours.html")
+    pages.add("public/two.html")
+    account = pages.archive.run(NOON).accounts[0]
+    assert "ours.html: it makes half a character" in account.error
+    assert pages.written() == {"two.html", "two.json"}
+
+
+@pytest.mark.parametrize("name", ["its.pass", "its.txt", "config.toml", "archive/x.txt", "l.txt"])
+def test_a_template_publishes_no_secret(pages, name):
+    """Whoever it came from: it gets neither passwords, nor the configuration, nor the archive."""
+    folder = pages.archive.path.parent
+    text = pages.archive.path.read_text(encoding="utf-8")
+    password_file = "its.txt" if name == "its.txt" else "its.pass"
+    pages.archive.path.write_text(
+        text.replace('password_env = "PASSWORD"', f'password_file = "{password_file}"'),
+        encoding="utf-8",
+    )
+    pages.archive.run(NOON)
+    for path in (folder / password_file, folder / "archive" / "x.txt"):
+        path.touch(mode=0o600)
+        path.write_text(PASSWORD, encoding="utf-8")
+    (folder / "l.txt").symlink_to("its.pass")
+    (folder / "ours.html").write_text(f"{{% include '{name}' ignore missing %}}", encoding="utf-8")
+    pages.add(template="ours.html")
+    account = pages.archive.run(NOON + DAY).accounts[0]
+    assert f"ours.html, line 1: {name} can't be used here: " in account.error
     assert pages.written() == set()
 
 

@@ -1,9 +1,13 @@
 """A file that appears whole or not at all."""
 
+import os
+import stat
+from threading import Thread
+
 import pytest
 
 from archiver.errors import StoreError
-from jobs.export import whole_file
+from jobs.export import output_file, whole_file
 
 
 def test_it_appears_when_it_is_whole(tmp_path) -> None:
@@ -43,3 +47,43 @@ def test_what_the_disk_refuses_is_told(tmp_path) -> None:
         whole_file(path),
     ):
         pytest.fail("there is nothing to write to")
+
+
+def test_what_holds_no_content_is_written_into(tmp_path) -> None:
+    """A pipe stays a pipe, also behind a link, and its reader gets what is written."""
+    pipe, link, read = tmp_path / "pipe", tmp_path / "link", []
+    os.mkfifo(pipe)
+    link.symlink_to("pipe")
+    for path in (pipe, link):
+        reader = Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+        reader.start()
+        with output_file(path) as file:
+            file.write(b"whole")
+        reader.join(10)
+    assert read == [b"whole", b"whole"]
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    assert link.is_symlink()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_link_is_followed(tmp_path) -> None:
+    """The file that it leads to appears whole; the link stays."""
+    link, file_path = tmp_path / "link", tmp_path / "there" / "clicks.jsonl"
+    file_path.parent.mkdir()
+    link.symlink_to("there/clicks.jsonl")
+    for content in (b"one", b"two"):
+        with output_file(link) as file:
+            file.write(content)
+        assert file_path.read_bytes() == content
+    assert link.is_symlink()
+
+
+def test_a_special_file_that_takes_nothing_is_told(tmp_path) -> None:
+    """As for any other file."""
+    link = tmp_path / "link"
+    link.symlink_to("/dev/full")
+    with (
+        pytest.raises(StoreError, match=r"can't write .*link: No space left on device"),
+        output_file(link) as file,
+    ):
+        file.write(b"whole")

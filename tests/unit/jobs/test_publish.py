@@ -14,6 +14,7 @@ from archiver.config import Page
 from archiver.errors import ConfigError
 from jobs.page import render
 from jobs.standing import standing
+from jobs.template_files import TemplateFiles
 from jobs.trend import change, daily, line
 from storage.standings import LinkHistory, Snapshot
 
@@ -23,6 +24,10 @@ HOSTILE = "<script>alert(1)</script> “Ünïcode” 🏆"
 
 def page(**values) -> Page:
     return Page(account="acme", output=Path("/p/contest.html"), **values)
+
+
+def made(*arguments) -> str:
+    return render(*arguments).decode()
 
 
 def link(key: str, clicks: int | None = None, **values) -> LinkHistory:
@@ -224,7 +229,7 @@ def test_titles_are_text():
         link("2", 2, title=HOSTILE, link="http://l/.2"),
         link("3", 1, title=quotes, link=f"http://l/{quotes}"),
     ]
-    html = render(standing(page(title=HOSTILE), given_links), None, "contest.json")
+    html = made(standing(page(title=HOSTILE), given_links), None, "contest.json")
     assert html.count("&lt;script&gt;alert(1)&lt;/script&gt; “Ünïcode” 🏆") == 4
     assert "<script" not in html
     assert "<img" not in html
@@ -233,7 +238,7 @@ def test_titles_are_text():
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", " javascript:x"])
 def test_a_link_that_is_none_leads_nowhere(address):
     """Only http and https become links."""
-    html = render(standing(page(), [link("1", 2, link=address)]), None, "c.json")
+    html = made(standing(page(), [link("1", 2, link=address)]), None, "c.json")
     assert "<a href" not in html[: html.index("<footer>")]
     assert address in html
 
@@ -241,7 +246,7 @@ def test_a_link_that_is_none_leads_nowhere(address):
 def test_nothing_comes_from_elsewhere():
     """The page names no file but the JSON beside it, and forbids the browser to load any."""
     given_links = [link("1", 2, title="T", link="http://l/.1")]
-    html = render(standing(page(), given_links), None, "a b.json")
+    html = made(standing(page(), given_links), None, "a b.json")
     assert re.findall(r'(?:src|href)="([^"]*)"', html) == ["http://l/.1", "./a%20b.json"]
     assert "default-src 'none'" in html
     assert not re.search(r"@import|url\(|<script|<link|<img", html)
@@ -249,16 +254,16 @@ def test_nothing_comes_from_elsewhere():
 
 def test_a_page_without_links_is_friendly():
     """It says so, and shows no empty table."""
-    html = render(standing(page(), []), None, "c.json")
+    html = made(standing(page(), []), None, "c.json")
     assert "No links here yet" in html
     assert "<table" not in html
 
 
-def own(tmp_path: Path, text: str, name: str = "ours.html") -> str:
+def own(tmp_path: Path, text: str, name: str = "ours.html", guarded_as=lambda _: None) -> str:
     """What an own template makes of one hostile title."""
     (tmp_path / name).write_text(text, encoding="utf-8")
     shown = standing(page(title="T"), [link("1", 12345, title=HOSTILE)])
-    return render(shown, tmp_path / "ours.html", "contest.json")
+    return made(shown, TemplateFiles(tmp_path / "ours.html", guarded_as), "contest.json")
 
 
 def test_an_own_template(tmp_path):
@@ -282,6 +287,40 @@ def test_an_own_template_may_extend_ours(tmp_path):
     assert "Ours." in html
     assert "<footer>" not in html
     assert html.startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("data.json", r"a template takes files that end in \.html, "),
+        (".hidden/x.txt", "a template takes files that end in"),
+        ("leads-out.txt", "it leads out of the template's folder"),
+        ("guarded.txt", "it would show a secret"),
+    ],
+)
+def test_what_an_own_template_may_not_include(tmp_path, name, reason):
+    """What isn't for the web, what is hidden, what lies elsewhere, what is guarded."""
+    folder = tmp_path / "own"
+    for path in (folder / "data.json", folder / ".hidden" / "x.txt", folder / "guarded.txt"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("secret", encoding="utf-8")
+    (tmp_path / "out.txt").write_text("secret", encoding="utf-8")
+    (folder / "leads-out.txt").symlink_to("../out.txt")
+    with pytest.raises(ConfigError, match=rf"ours\.html, line 1: {name} can't .* here: {reason}"):
+        own(
+            folder,
+            f"{{% include '{name}' %}}",
+            guarded_as=lambda path: "a secret" if path.name == "guarded.txt" else None,
+        )
+
+
+def test_an_own_template_has_parts_in_folders(tmp_path):
+    """What it includes may lie below its own folder; not above."""
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "foot.svg").write_text("<svg/>", encoding="utf-8")
+    assert own(tmp_path, "{% include 'parts/foot.svg' %}") == "<svg/>"
+    with pytest.raises(ConfigError, match="there is no template"):
+        own(tmp_path, "{% include '../x.txt' %}")
 
 
 @pytest.mark.parametrize(
@@ -310,4 +349,4 @@ def test_a_template_that_cannot_be_read(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"ours\.html: .*Check the page's template"):
-        render(standing(page(), []), path, "c.json")
+        made(standing(page(), []), TemplateFiles(path, lambda _: None), "c.json")
