@@ -22,6 +22,7 @@ from archiver.config_section import (
     Zone,
     unknown_key,
 )
+from archiver.sources.base import name_in
 from archiver.timestamps import as_instant
 
 PASSWORD_KEYS = ("password_file", "password_env", "password_credential")
@@ -193,6 +194,7 @@ class Account(Section):
         elif given.get("service") == "linkbee":
             needed = ["login", "password_file"] if passwords or given.get("login") else []
             yield from _foreign(given, _LINKTRACK_KEYS, "Linktrack")
+            yield from _unusable_links(given)
         for key in needed:
             if given.get(key) is None and not (key in PASSWORD_KEYS and passwords):
                 choice = " Or set password_env or password_credential." * (key in PASSWORD_KEYS)
@@ -208,6 +210,21 @@ def _foreign(given: Mapping[str, Any], keys: list[str], service: str) -> Iterato
     for key in keys:
         if key in given:
             yield (key,), f"is for {service} accounts only. Remove it"
+
+
+def _unusable_links(given: Mapping[str, Any]) -> Iterator[Problem]:
+    """Links whose totals nobody would be given, and those that stand there twice."""
+    links = given.get("links")
+    if not isinstance(links, list | tuple):
+        return
+    if links and not given.get("login"):
+        words = "can't be asked for without a login. Set login and password_file, or remove it"
+        yield ("links",), words
+    names = [name_in(link) if isinstance(link, str) else link for link in links]
+    for index, each in enumerate(names):
+        first = names.index(each)
+        if first < index and links[index] != links[first]:
+            yield ("links", index), f"is the same link as links[{first}]. Keep one of them"
 
 
 def _is_open(url: object) -> bool:

@@ -96,6 +96,13 @@ class RefusedLink(NamedTuple):
     reason: str
 
 
+class MissedLink(NamedTuple):
+    """A link whose totals couldn't be had this time."""
+
+    link: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One answer of the service: its records as rows, and what it states about them.

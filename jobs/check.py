@@ -115,6 +115,10 @@ def _service(
     account: Account, service: Service, clock: Callable[[], datetime]
 ) -> Iterator[Finding]:
     """A few small requests. Raises SourceError where an answer can't be had or used."""
+    if not account.login:
+        text = "it has no login: links can be made with it, and there is nothing to archive"
+        yield Finding(account.name, f"{text}. {account.base_url} wasn't asked")
+        return
     if service.clicks is None:
         next(iter(service.links.fetch_links([], lambda *_: None)))
         yield Finding(account.name, f"{account.base_url} answers and takes the credentials")

@@ -4,43 +4,60 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from archiver.errors import SourceError
-from archiver.model import Link, RefusedLink
+from archiver.model import Link, MissedLink, RefusedLink
 from archiver.sources.base import earliest
 from jobs.anomalies import Fallen
 from jobs.turn import Turn
 
-_LINKS_PER_TRANSACTION = 1000
+#: Links per transaction: of a list that comes at once, and where each costs a request, so that
+#: little of what was asked for is lost when the run is ended.
+_LISTED_AT_ONCE = 1000
+_ASKED_AT_ONCE = 20
 
 
 def keep_totals(turn: Turn) -> None:
     """Keep each link's definition and totals; what can't be had is in the report.
 
     Clicks are archived all the same. A link that the service doesn't know any more is marked.
+    All totals of a run have one time, that of the first: a page shows those of one time.
     """
     name, archive, links = turn.account.name, turn.archive, turn.service.links
-    known = list(dict.fromkeys([*turn.account.links, *archive.links.addresses(name)]))
     there: list[str] = []
     refused: list[RefusedLink] = []
+    gone: list[str] = []
+    observed_at: datetime | None = None
     with archive.transaction():
         fallen = Fallen(archive.links.latest_clicks(name, turn.now))
-    gone: list[str] = []
-    fetched = links.fetch_links(known, lambda done, of: turn.observer.count(name, done, of))
+        expected = _expected(turn)
+    fetched = links.fetch_links(expected, lambda done, of: turn.observer.count(name, done, of))
+    size = _LISTED_AT_ONCE if links.lists_all else _ASKED_AT_ONCE
     try:
-        for batch in _batches(_told(fetched, refused)):
-            observed_at = _observed_at(turn)
+        for batch in _batches(_told(turn, fetched, refused), size):
+            observed_at = observed_at or _observed_at(turn)
             with archive.transaction():
                 archive.links.observe(name, batch, observed_at)
             fallen.compare(batch)
             there += [link.key for link in batch]
             turn.report.totals += len(batch)
-        with archive.transaction():
-            if links.lists_all:
+        if links.lists_all:
+            with archive.transaction():
                 gone = archive.links.mark_others_gone(name, there, turn.now)
-            else:
-                _mark_refused(turn, refused)
     except SourceError as error:
         turn.report.errors.append(f"links and totals: {error}")
+    with archive.transaction():
+        _mark_refused(turn, refused)
     fallen.warn(turn, gone)
+
+
+def _expected(turn: Turn) -> list[str]:
+    """The links that are known so far; of those that the service can't list, which are wanted.
+
+    One that was taken out of the configuration isn't asked for any more.
+    """
+    name, links = turn.account.name, turn.archive.links
+    if turn.service.links.lists_all:
+        return links.ids_there(name)
+    return [*links.made_here(name), *turn.account.links]
 
 
 def _observed_at(turn: Turn) -> datetime:
@@ -52,11 +69,15 @@ def _observed_at(turn: Turn) -> datetime:
     return earliest([now, turn.service.links.served_at]) or now
 
 
-def _told(fetched: Iterable[Link | RefusedLink], refused: list[RefusedLink]) -> Iterator[Link]:
-    """The links that the service tells of; the others are put aside."""
+def _told(
+    turn: Turn, fetched: Iterable[Link | RefusedLink | MissedLink], refused: list[RefusedLink]
+) -> Iterator[Link]:
+    """The links that the service tells of; the others are put aside, or reported."""
     for link in fetched:
         if isinstance(link, RefusedLink):
             refused.append(link)
+        elif isinstance(link, MissedLink):
+            turn.report.errors.append(f"links and totals: {link.link}: {link.reason}")
         else:
             yield link
 
@@ -64,7 +85,7 @@ def _told(fetched: Iterable[Link | RefusedLink], refused: list[RefusedLink]) -> 
 def _mark_refused(turn: Turn, refused: Iterable[RefusedLink]) -> None:
     """Say of which links the service knows nothing: each run, where the configuration asks for it.
 
-    A link that was only kept is asked for again, but told of once.
+    A link that was made here is asked for again, but told of once.
     """
     for link, reason in refused:
         newly_gone = turn.archive.links.mark_gone(turn.account.name, link, turn.now)
@@ -79,13 +100,13 @@ def _mark_refused(turn: Turn, refused: Iterable[RefusedLink]) -> None:
             )
 
 
-def _batches(links: Iterable[Link]) -> Iterator[list[Link]]:
+def _batches(links: Iterable[Link], size: int) -> Iterator[list[Link]]:
     """The links in batches; where the rest can't be had, what there was comes first."""
     batch: list[Link] = []
     try:
         for link in links:
             batch.append(link)
-            if len(batch) == _LINKS_PER_TRANSACTION:
+            if len(batch) == size:
                 yield batch
                 batch = []
     except SourceError:

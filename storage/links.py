@@ -99,14 +99,26 @@ class Links:
         )
         return {key: clicks for key, clicks, _ in rows}
 
-    def addresses(self, account: str) -> list[str]:
-        """The links themselves, those that were kept first before the others."""
+    def made_here(self, account: str) -> list[str]:
+        """The links that were made here, the oldest first.
+
+        Only of these the destination is known, where the service tells totals and nothing else.
+        """
         rows = self._connection.execute(
             "SELECT link FROM links WHERE account = ? AND link IS NOT NULL "
-            "ORDER BY first_seen_at, key",
+            "AND destination IS NOT NULL ORDER BY first_seen_at, key",
             (account,),
         )
         return [link for (link,) in rows]
+
+    def ids_there(self, account: str) -> list[str]:
+        """The service's ids of the links that aren't gone from it, as far as is known."""
+        rows = self._connection.execute(
+            "SELECT link_id FROM links WHERE account = ? AND link_id IS NOT NULL "
+            "AND gone_at IS NULL ORDER BY first_seen_at, key",
+            (account,),
+        )
+        return [link_id for (link_id,) in rows]
 
     def export_links(self, account: str) -> Iterator[Row]:
         """The account's links by key, in LINK_FIELDS."""

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
+from urllib.parse import urlsplit
 
-from archiver.model import Fetched, Link, Page, RefusedLink, Split, Window
+from archiver.model import Fetched, Link, MissedLink, Page, RefusedLink, Split, Window
 
 
 class Source(Protocol):
@@ -35,11 +36,12 @@ class LinkSource(Protocol):
 
     def fetch_links(
         self, known: Sequence[str], progress: Callable[[int, int], None]
-    ) -> Iterator[Link | RefusedLink]:
-        """Each link with its totals; `known` are links that the service can't list by itself.
+    ) -> Iterator[Link | RefusedLink | MissedLink]:
+        """Each link with its totals.
 
-        `progress` is told how many of how many are there. Raises SourceError where they can't be
-        had; what was given before is right all the same.
+        `known` are links that are expected: their ids where the service lists its links, else
+        the links themselves. `progress` is told how many of how many are there. Raises
+        SourceError where the rest can't be had; what was given before is right all the same.
         """
         ...
 
@@ -50,7 +52,7 @@ class LinkSource(Protocol):
 
     @property
     def lists_all(self) -> bool:
-        """Whether a link that isn't given is gone from the service."""
+        """Whether the service lists its links, so that one that isn't given is gone from it."""
         ...
 
 
@@ -73,8 +75,19 @@ class Paging(Protocol):
 
 
 def is_link(text: str) -> bool:
-    """Whether a service's answer can be the link that it was to make."""
-    return text.startswith(("http://", "https://")) and len(text.split()) == 1
+    """Whether a service's answer can be the link that it was to make, and not half of one."""
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:  # half of an IPv6 address
+        return False
+    whole = parts.scheme in {"http", "https"} and host and parts.path.strip("/.")
+    return bool(whole) and text.isprintable() and not set(text) & {" ", "\ufffd"}
+
+
+def name_in(link: str) -> str:
+    """What tells a link from others of its service, whatever host stands before it."""
+    return link.rstrip("/").rpartition("/")[2]
 
 
 def earliest(instants: Iterable[datetime | None]) -> datetime | None:

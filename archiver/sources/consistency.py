@@ -24,10 +24,10 @@ def until_stable(fetch_once: Callable[[], _Read]) -> _Read:
         raise UnstableError(f"{error}, {ATTEMPTS} times in a row") from None
 
 
-def refuse_wrong_total(total: int | None, received: int) -> None:
+def refuse_wrong_total(total: int | None, received: int, what: str = "clicks") -> None:
     """Raise UnstableError where the service states another number than it gave."""
     if total is not None and total != received:
-        raise UnstableError(f"the service states {total} clicks and gave {received}")
+        raise UnstableError(f"the service states {total} {what} and gave {received}")
 
 
 def refuse_ids_twice(rows: list[Row]) -> None:

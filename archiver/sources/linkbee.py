@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import md5
 
-from archiver.errors import AccountError, WindowError
-from archiver.model import Link, RefusedLink
-from archiver.sources.base import is_link
-from archiver.sources.quoting import quoted
+from archiver.errors import AccountError, UnavailableError, WindowError
+from archiver.model import Link, MissedLink, RefusedLink
+from archiver.sources.base import is_link, name_in
+from archiver.sources.quoting import quoted_of_digest
 from archiver.sources.transport import Answer, Transport
 
 #: What `shorten` calls the advertisement of a link, and its category, by Linkbee's own page.
@@ -29,6 +29,15 @@ CATEGORIES = {
     "adult": 12,
     "file-sharing": 13,
 }
+
+
+#: Links that can't be had in a row before the account's total shows whether any can be; and links
+#: without an answer in a row before the rest waits, for each takes as long as all tries for it.
+_MISSED_IN_A_ROW = 3
+_UNANSWERED_IN_A_ROW = 10
+
+
+_MAY_EXIST = "The link may have been made: look at the service before you make it again"
 
 
 class _RefusedError(AccountError):
@@ -60,19 +69,42 @@ class LinkbeeLinks:
 
     def fetch_links(
         self, known: Sequence[str], progress: Callable[[int, int], None]
-    ) -> Iterator[Link | RefusedLink]:
+    ) -> Iterator[Link | RefusedLink | MissedLink]:
         """The hits of each known link, one request each, and of the account as a whole."""
         if not self.has_login:
             return
         # The account's first: if it can't be had, neither can any link's.
-        yield Link(key="", clicks=_hits(self._call("hits", self._credentials)))
-        for number, link in enumerate(known, 1):
-            try:
-                hits = _hits(self._call("hits", {"link": link, **self._credentials}))
-                yield Link(key=link, link=link, clicks=hits)
-            except _RefusedError as error:
-                yield RefusedLink(link, str(error))
-            progress(number, len(known))
+        yield Link(key="", clicks=self._hits({}))
+        asked = _each_once(known)
+        missed: list[WindowError] = []  # in a row
+        for number, link in enumerate(asked, 1):
+            found, error = self._ask_for(link)
+            yield found
+            missed = [*missed, error] if error else []
+            self._refuse_to_go_on_without_answers(missed)
+            progress(number, len(asked))
+
+    def _ask_for(self, link: str) -> tuple[Link | RefusedLink | MissedLink, WindowError | None]:
+        try:
+            return Link(key=link, link=link, clicks=self._hits({"link": link})), None
+        except _RefusedError as error:
+            return RefusedLink(link, str(error)), None
+        except WindowError as error:
+            return MissedLink(link, str(error)), error
+
+    def _refuse_to_go_on_without_answers(self, missed: Sequence[WindowError]) -> None:
+        """Raise SourceError where, after some links in a row, nothing can be had any more.
+
+        As long as the account's total can be had, no link stands in the way of those after it.
+        """
+        if missed and len(missed) % _MISSED_IN_A_ROW == 0:
+            self._hits({})
+        latest = missed[-_UNANSWERED_IN_A_ROW:]
+        if sum(isinstance(error, UnavailableError) for error in latest) == _UNANSWERED_IN_A_ROW:
+            raise AccountError(
+                f"{_UNANSWERED_IN_A_ROW} links in a row got no answer: the rest waits for the "
+                "next run"
+            )
 
     def quicken(self, url: str) -> Link:
         """Make a quick link, which belongs to no account."""
@@ -83,18 +115,29 @@ class LinkbeeLinks:
         parameters = {**self._credentials, "ad": str(ad), "cat": str(category)}
         return self._made("shorten", url, parameters)
 
-    def _call(self, task: str, parameters: Mapping[str, str | bytes]) -> str:
-        answer = self._transport.send(self._base_url, {"task": task, **parameters})
+    def _hits(self, link: Mapping[str, str]) -> int:
+        """The hits of a link, or of the account without one."""
+        asked = {"task": "hits", **link, **self._credentials}
+        answer = self._transport.send(self._base_url, asked)
         self.served_at = answer.served_at
-        return self._value(answer, task)
+        text = self._value(answer, "hits")
+        if not (text.isascii() and text.isdigit() and len(text) < 19):
+            raise WindowError("Linkbee's answer has no number of hits")
+        return int(text)
 
     def _made(self, task: str, url: str, parameters: Mapping[str, str | bytes]) -> Link:
         """The link that a task made: asked for once, since twice could make two."""
         named = {"task": task, "url": url, **parameters}
-        link = self._value(self._transport.send_once(self._base_url, named, "get"), task)
+        answer = self._transport.send_once(self._base_url, named, "get")
+        try:
+            link = self._value(answer, task)
+        except WindowError as error:
+            raise AccountError(f"{_MAY_EXIST}. {error}") from None
         if not is_link(link):
-            said = quoted(link, [self._password])
-            raise AccountError(f"Linkbee's answer to {task} is no link; it says {said}")
+            said = quoted_of_digest(link, self._password)
+            raise AccountError(
+                f"{_MAY_EXIST}. Linkbee's answer to {task} is no link; it says {said}"
+            )
         return Link(key=link, link=link, destination=url)
 
     def _value(self, answer: Answer, task: str) -> str:
@@ -106,10 +149,10 @@ class LinkbeeLinks:
         if not isinstance(document, dict) or answer.status != 200:
             raise WindowError(
                 f"Linkbee's answer to {task} is no JSON object (HTTP {answer.status}). Check the "
-                f"account's base_url; it says {quoted(answer.body, [self._password])}"
+                f"account's base_url; it says {quoted_of_digest(answer.body, self._password)}"
             )
         if str(document.get("error") or "0") != "0":
-            said = quoted(str(document.get("msg")), [self._password])
+            said = quoted_of_digest(str(document.get("msg")), self._password)
             raise _RefusedError(
                 f"Linkbee refuses {task}. Check the account's login, its password and its links; "
                 f"it says {said}"
@@ -120,7 +163,9 @@ class LinkbeeLinks:
         return value
 
 
-def _hits(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise WindowError("Linkbee's answer has no number of hits")
-    return int(text)
+def _each_once(links: Sequence[str]) -> list[str]:
+    """The links without those that were there before: one may be written as its hash alone."""
+    firsts: dict[str, str] = {}
+    for link in links:
+        firsts.setdefault(name_in(link), link)
+    return list(firsts.values())

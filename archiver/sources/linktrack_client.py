@@ -72,11 +72,16 @@ class LinktrackClient:
         named = self._named(parameters)
         answer = self._transport.send_once(f"{self._base_url}makeLink", named, "post")
         text = answer.body.decode("utf-8", "replace").strip()
-        if answer.status != 200 or text.startswith("Error:") or not is_link(text):
+        if answer.status == 200 and is_link(text):
+            return text
+        secrets = [self._credentials["pass"], *filter(None, [parameters.get("password")])]
+        said = f"(HTTP {answer.status}); it says {quoted(text, secrets)}"
+        if answer.status == 200 and not text.startswith("Error:"):
             raise AccountError(
-                f"the service made no link (HTTP {answer.status}); it says {self._quoted(text)}"
+                f"the service's answer is no whole link {said}. The link may have been made: look "
+                "at the service before you make it again"
             )
-        return text
+        raise AccountError(f"the service made no link {said}")
 
     def _quoted(self, said: bytes | str) -> str:
         return quoted(said, [self._credentials["pass"]])

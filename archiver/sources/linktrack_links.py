@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from archiver.errors import UnstableError, WindowError
+from archiver.errors import SourceError, UnstableError, WindowError
 from archiver.model import Link
 from archiver.sources.consistency import refuse_wrong_total, until_stable
 from archiver.sources.linktrack_client import LinktrackClient
@@ -16,6 +16,10 @@ _KNOWN = {
     *("id", "link", "external_url", "clicks", "unique_clicks", "is_active", "is_public"),
     *_TEXTS,
 }
+#: Short enough for any URL.
+_IDS_AT_ONCE = 100
+#: Among so many links made last there is one that was just made.
+_NEWEST = 20
 _BOOLEANS = {"1": True, "0": False, "true": True, "false": False}
 
 
@@ -32,16 +36,37 @@ class LinktrackLinks:
     def fetch_links(
         self, known: Sequence[str], progress: Callable[[int, int], None]
     ) -> Iterator[Link]:
-        """Read all links; as many as stated and none twice, or again. `known` isn't needed."""
-        del known
-        yield from until_stable(lambda: self._fetch_once(progress))
+        """Read all links; as many as stated and none twice, or again.
 
-    def _fetch_once(self, progress: Callable[[int, int], None]) -> list[Link]:
+        A link that is deleted between two pages moves all later ones, and one of them is on
+        neither page; nothing may show it. So those of the `known` ids that weren't listed are
+        asked for by themselves.
+        """
+        listed = until_stable(lambda: self._fetch_once({}, progress))
+        yield from listed
+        listed_ids = {link.link_id for link in listed}
+        # A comma in an id would make two of it.
+        missing = [id_ for id_ in known if id_ not in listed_ids and "," not in id_]
+        size = min(self._page_size, _IDS_AT_ONCE)
+        for start in range(0, len(missing), size):
+            yield from self._fetch_by_ids(missing[start : start + size])
+
+    def _fetch_by_ids(self, ids: Sequence[str]) -> list[Link]:
+        """Those of the links that are there, on one page."""
+        chosen = {"link_id": ",".join(ids)}
+        links = until_stable(lambda: self._fetch_once(chosen, lambda *_: None))
+        return [link for link in links if link.link_id in ids]
+
+    def _fetch_once(
+        self, chosen: Mapping[str, str], progress: Callable[[int, int], None]
+    ) -> list[Link]:
+        """Read the chosen links, all where nothing is chosen."""
         links: dict[str, Link] = {}
         received = 0
         total: int | None = None
         while True:
             asked = {
+                **chosen,
                 "sort": "id",
                 "order": "asc",
                 "limit": str(self._page_size),
@@ -58,7 +83,7 @@ class LinktrackLinks:
                 raise UnstableError("the service gave one link twice")
             progress(received, envelope.total or received)
             if not envelope.records or received == envelope.total:
-                refuse_wrong_total(envelope.total, received)
+                refuse_wrong_total(envelope.total, received, "links")
                 return list(links.values())
 
     def make_link(self, options: Mapping[str, str]) -> Link:
@@ -71,6 +96,28 @@ class LinktrackLinks:
             title=options.get("title"),
             group=options.get("group"),
         )
+
+    def confirm(self, made: Link) -> Link:
+        """The link as the service lists it, without totals; as it was made where it doesn't.
+
+        An answer that was cut short can look like a link, and be somebody else's.
+        """
+        newest = {"sort": "id", "order": "desc", "limit": str(_NEWEST), "offset": "0"}
+        try:
+            envelope = self._client.fetch_list("getLinks", "links", newest).envelope
+            listed = [_link_of(record) for record in envelope.records]
+        except SourceError:
+            return made
+        said = made.link or ""
+        begins_so = [
+            link
+            for link in listed
+            if (link.link or "").startswith(said) and link.destination == made.destination
+        ]
+        found = next((link for link in begins_so if link.link == said), None)
+        if found is None and len(begins_so) == 1:
+            found = begins_so[0]
+        return made if found is None else found._replace(clicks=None, unique_clicks=None)
 
 
 def _link_of(record: Mapping[str, Any]) -> Link:

@@ -86,6 +86,5 @@ def command(
             given[name] = str(int(value)) if isinstance(value, bool) else value
     if password_env is not None:
         given["password"] = context.secret(password_env)
-    made = make_link(config, chosen, context.password(chosen), given, system_clock())
-    show(made)
+    make_link(config, chosen, context.password(chosen), given, system_clock(), show)
     return 0

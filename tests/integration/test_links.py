@@ -1,20 +1,22 @@
 """Links and totals beside the clicks: Linktrack's and Linkbee's, and links that are made here."""
 
-import json
+import os
+import signal
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
 
 import pytest
 import requests
 from support.archive import TestArchive
+from support.links import counted, exported, linkbee
 from support.scripted import Reply, scripted
 from support.service import LOGIN, PASSWORD, Service
 
 from archiver.config import load_config
 from archiver.errors import AccountError
 from jobs.make_link import make_link
+from jobs.signals import EndedBySignal, signals_as_exceptions
 from refserver.app import create_app
 from refserver.serving import running
 from refserver.shortlinks import add_short_link
@@ -30,38 +32,6 @@ DIGESTS_WITH = {
     b" ": "pass41",
     b"\x00": "pass14",
 }
-
-
-@contextmanager
-def counted(service: Service, dialects=()):
-    """Serve both APIs; give the address, and the paths that were asked for."""
-    app = create_app(service.database, dialects)
-    inner, asked = app.wsgi_app, []
-
-    def outer(environ, start_response):
-        asked.append(environ["PATH_INFO"].rpartition("/")[2])
-        return inner(environ, start_response)
-
-    app.wsgi_app = outer
-    with running(app) as address:
-        yield address, asked
-
-
-def exported(archive: TestArchive, what: str) -> list[dict]:
-    return [json.loads(line) for line in archive.export(what).splitlines()]
-
-
-def linkbee(folder, address: str, links: list[str], **settings) -> TestArchive:
-    """An archive of one Linkbee account."""
-    archive = TestArchive(folder, address)
-    given = {"links": links, "requests_per_second": 0, **settings} if links else settings
-    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
-    archive.path.write_text(
-        '[archive]\ndirectory = "archive"\n\n[[accounts]]\nname = "acme"\nservice = "linkbee"\n'
-        f'base_url = "{address}/api.php"\nlogin = "{LOGIN}"\npassword_env = "PASSWORD"\n{lines}',
-        encoding="utf-8",
-    )
-    return archive
 
 
 @pytest.mark.parametrize("form", ["xml", "json"])
@@ -176,6 +146,24 @@ def test_a_made_link_is_kept_and_becomes_the_service_s_own(utc, tmp_path):
     assert links[1]["gone_at"] is None
 
 
+def test_a_signal_waits_until_a_made_link_is_kept_and_announced(utc, tmp_path):
+    """From the answer on there is no moment in which it could be lost."""
+    utc.open_account()
+    told = []
+
+    def announce(link):
+        os.kill(os.getpid(), signal.SIGTERM)
+        told.append(link)
+
+    with utc.serving() as url, signals_as_exceptions():
+        archive = TestArchive(tmp_path / "a", url)
+        config = load_config(archive.path)
+        options = {"external_url": "https://e.example/"}
+        with pytest.raises(EndedBySignal):
+            make_link(config, config.accounts[0], PASSWORD, options, NOON, announce)
+    assert [each["link"] for each in exported(archive, "links")] == told != []
+
+
 def test_a_link_that_the_service_refuses_to_make_is_said(utc, tmp_path):
     """The service's own words, and nothing is kept."""
     utc.open_account()
@@ -230,23 +218,53 @@ def test_a_linkbee_link_that_is_refused_harms_no_other(utc, tmp_path):
     assert [each["clicks"] for each in exported(archive, "totals")] == [5, 5, 5, 5]
 
 
-def test_a_kept_linkbee_link_that_is_refused_is_told_of_once(utc, tmp_path):
+def test_a_linkbee_link_made_here_that_is_refused_is_told_of_once(utc, tmp_path):
     """It is marked as gone, with a warning and no error; one that comes back is there again."""
     utc.open_account()
     with counted(utc) as (address, _):
-        code = add_short_link(utc.database, "https://f.example/", account_id=utc.account_id)
-        archive = linkbee(tmp_path / "a", address, [f"{address}/{code}"])
-        archive.run(NOON)
         archive = linkbee(tmp_path / "a", address, [])
+        config = load_config(archive.path)
+        options = {"external_url": "https://f.example/"}
+        made = make_link(config, config.accounts[0], PASSWORD, options, NOON)
+        code = made.rpartition("/")[2]
+        archive.run(NOON)
         _rename_short_link(utc, code, "away")
         told = [archive.run(NOON + days * DAY).accounts[0] for days in (1, 2)]
         assert [account.outcome for account in told] == ["complete", "complete"]
         assert [len(account.warnings) for account in told] == [1, 0]
-        assert f"{address}/{code} is marked as gone" in told[0].warnings[0]
+        assert f"{made} is marked as gone" in told[0].warnings[0]
         assert exported(archive, "links")[0]["gone_at"] == "2025-09-06T12:00:00Z"
         _rename_short_link(utc, "away", code)
         archive.run(NOON + 3 * DAY)
     assert exported(archive, "links")[0]["gone_at"] is None
+
+
+def test_a_linkbee_link_that_was_taken_out_is_not_asked_for(utc, tmp_path):
+    """What the configuration doesn't name any more costs no request; its totals so far stay."""
+    utc.open_account()
+    with counted(utc) as (address, asked):
+        code = add_short_link(utc.database, "https://f.example/", account_id=utc.account_id)
+        archive = linkbee(tmp_path / "a", address, [f"{address}/{code}"])
+        archive.run(NOON)
+        archive = linkbee(tmp_path / "a", address, [])
+        archive.run(NOON + DAY)
+    assert len(asked) == 3
+    assert [each["gone_at"] for each in exported(archive, "links")] == [None]
+    assert [each["link"] for each in exported(archive, "totals")].count(f"{address}/{code}") == 1
+
+
+def test_a_linkbee_link_is_one_however_it_is_written(utc, tmp_path):
+    """One that was made here and is configured by its hash alone is asked for once."""
+    utc.open_account()
+    with counted(utc) as (address, asked):
+        archive = linkbee(tmp_path / "a", address, [])
+        config = load_config(archive.path)
+        options = {"external_url": "https://f.example/"}
+        made = make_link(config, config.accounts[0], PASSWORD, options, NOON)
+        archive = linkbee(tmp_path / "a", address, [made.rpartition("/")[2]])
+        archive.run(NOON)
+    assert len(asked) == 3
+    assert [each["link"] for each in exported(archive, "links")] == [made]
 
 
 def _rename_short_link(service: Service, code: str, new: str) -> None:

@@ -479,6 +479,9 @@ def test_since(load, since, instant, quote):
     assert (read, read.tzinfo) == (instant, UTC)
 
 
+JOHN = 'login = "john"\npassword_env = "X"\n'
+
+
 @pytest.mark.parametrize(
     ("lines", "refused"),
     [
@@ -489,9 +492,12 @@ def test_since(load, since, instant, quote):
         ('login = "john"', ["password_file"]),
         ('password_env = "X"', ["login"]),
         ("links = []", ["links"]),
-        ('links = ["a", "a"]', ["links"]),
-        ('links = ["a", 3, ""]', ["links[1]", "links[2]"]),
+        ('links = ["a"]', ["links"]),
         ('links = "a"', ["links"]),
+        (f'{JOHN}links = ["a", "a"]', ["links"]),
+        (f'{JOHN}links = ["a", 3, ""]', ["links[1]", "links[2]"]),
+        (f'{JOHN}links = ["http://linkbee.com/a", "b", "a"]', ["links[2]"]),
+        (f'{JOHN}links = ["http://linkbee.com/a", "b", "A"]', []),
         ('format = "json"\nmethod = "get"\nip = "keep"', ["format", "ip", "method"]),
         ("since = 2026-01-01\npage_size = 1", ["page_size", "since"]),
         ('settle = "1m"\nlookback = "1m"', ["lookback", "settle"]),
@@ -502,7 +508,9 @@ def test_since(load, since, instant, quote):
     ],
 )
 def test_linkbees_account(load, problems, lines, refused):
-    """Linkbee's needs no login; half of one and what only a log of clicks needs are refused."""
+    """Linkbee's needs no login, but for links' totals; half of one and what only a log of clicks
+    needs are refused.
+    """
     text = f"{LINKBEE}\n{lines}"
     if refused:
         assert keys(problems(text)) == [f"accounts[0].{key}" for key in refused]

@@ -52,6 +52,21 @@ def test_a_clock_that_is_wrong(findings, skew, said) -> None:
     assert exit_code(found) == 2
 
 
+def test_linkbee_without_a_login(tmp_path) -> None:
+    """All is well: links can be made, and nothing is asked for."""
+    path = tmp_path / "config.toml"
+    with scripted(lambda _: pytest.fail("asked")) as address:
+        path.write_text(
+            f'[[accounts]]\nname = "bees"\nservice = "linkbee"\nbase_url = "{address}"\n'
+        )
+        found = list(check(load_config(path), lambda _: "", lambda: datetime.now(UTC)))
+    assert exit_code(found) == 0
+    assert found[-1].text == (
+        "it has no login: links can be made with it, and there is nothing to archive. "
+        f"{address} wasn't asked"
+    )
+
+
 @pytest.mark.parametrize("skew", [timedelta(seconds=30), -timedelta(seconds=30)])
 def test_a_clock_that_is_right_within_a_minute(findings, skew) -> None:
     """All is well."""
