@@ -1,11 +1,14 @@
 """The password stays where the configuration says, whatever the program does."""
 
+import json
 import re
+from hashlib import md5
 from pathlib import Path
 
 import pytest
 from e2e.processes import NOW, SECRETS, watching
 from support.archive import TestArchive
+from support.links import linkbee
 from support.scripted import Reply, scripted
 from support.service import PASSWORD
 
@@ -59,6 +62,31 @@ def test_a_service_that_repeats_the_password_gives_nothing_away(link_archiver, m
     assert LEFT_OUT in link_archiver("status").out
     for path in archive.directory.rglob("*"):
         _holds_no_secret(path.read_bytes())
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8", "hex"])
+@pytest.mark.parametrize("before", ["bad ", "x" * 290])
+def test_a_linkbee_that_repeats_the_digest_gives_nothing_away(
+    link_archiver, encoding, before
+) -> None:
+    """It travels as bytes, which a service may take for text of any encoding, and cut."""
+    digest = md5(PASSWORD.encode(), usedforsecurity=False).digest()
+    echo = digest.hex() if encoding == "hex" else digest.decode(encoding, "replace")
+    answer = json.dumps({"error": 1, "msg": before + echo}).encode()
+    with scripted(lambda _: Reply(answer)) as address:
+        archive = linkbee(link_archiver.folder, address, ["a1B2"])
+        for command in (
+            ["run", "--json"],
+            ["check"],
+            ["make-link", "--account", "acme", "http://a.b/"],
+        ):
+            told = link_archiver(*command, code=3)
+            said = json.loads(told.out)["accounts"][0]["error"] if "--json" in command else ""
+            assert "it says words that are left out" in told.err + told.out + said
+            for part in ("it says 'bad", "it says 'xx"):
+                assert part not in told.err + told.out + said
+    [(error,)] = archive.query("SELECT error FROM runs")
+    assert error.endswith("it says words that are left out, for they may hold the password")
 
 
 def test_an_unexpected_error_is_told_without_the_password(link_archiver) -> None:
