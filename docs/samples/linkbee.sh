@@ -7,5 +7,10 @@ api=${LINKBEE_API:-http://linkbee.com/api.php}
 
 # `pass` is the password's MD5 as raw bytes, percent-encoded; by stdin it stays out of `ps`.
 pass=$(md5sum < "$LINKBEE_PASS_FILE" | cut -c 1-32 | sed 's/../%&/g')
-printf 'url = "%s?task=hits&user=%s&pass=%s"\n' "$api" "$LINKBEE_USER" "$pass" |
-  curl --silent --show-error --fail --config - --write-out " $(date -u +%FT%TZ)\n" >> hits.txt
+answer=$(printf 'data = "task=hits&pass=%s"\n' "$pass" |
+  curl --silent --show-error --fail --get --config - --data-urlencode "user=$LINKBEE_USER" "$api")
+case $answer in
+  *'"error":0'*'}' | *'"error": 0'*'}' | *'"error":"0"'*'}') ;;
+  *) echo "no whole answer: check the login and its password" >&2; exit 1 ;;
+esac
+printf '%s %s\n' "$answer" "$(date -u +%FT%TZ)" >> hits.txt
