@@ -124,6 +124,8 @@ def populate(
     password = os.environ.get(variable)
     if not password:
         raise click.UsageError(f"the environment variable {variable} holds no password")
+    _refuse_no_text(f"the environment variable {variable}", password)
+    _refuse_no_text("--login", login)
     try:
         zone = ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -144,6 +146,13 @@ def populate(
             )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+
+
+def _refuse_no_text(what: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise click.UsageError(f"{what} isn't UTF-8 text") from None
 
 
 def _open_database(path: str) -> Database:

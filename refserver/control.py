@@ -7,8 +7,9 @@ from typing import Annotated
 from flask import Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from refserver.addresses import own_host
 from refserver.answers import ApiError, json_answer
-from refserver.faultkinds import FAULT
+from refserver.faultkinds import FAULT, MOST
 from refserver.faults import Faults
 from refserver.proxy import Proxy, ProxyFault
 
@@ -17,7 +18,7 @@ class _ProxyOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     fault: ProxyFault | None = None
-    times: Annotated[int, Field(ge=1)] | None = 1
+    times: Annotated[int, Field(ge=1, le=MOST)] | None = 1
     seconds: Annotated[float, Field(ge=0, le=60)] = 1
 
 
@@ -50,7 +51,7 @@ class Control:
         order = _ProxyOrder.model_validate_json(request.get_data())
         with self._lock:
             if self._proxy is None:
-                self._proxy = Proxy(f"http://{request.host}")
+                self._proxy = Proxy(f"http://{own_host(request)}")
             self._proxy.fail(order.fault, times=order.times, seconds=order.seconds)
             return {"url": self._proxy.url}
 

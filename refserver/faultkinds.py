@@ -7,6 +7,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from refserver import destinations
 
+#: The largest number that a count or a time to wait may be: JSON has to hold it.
+MOST = 10**9
+
 _YEAR_SECONDS = 366 * 24 * 3600
 
 
@@ -28,9 +31,9 @@ class _Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    times: Annotated[int, Field(ge=1)] | None = 1
+    times: Annotated[int, Field(ge=1, le=MOST)] | None = 1
     """For how many answers; null: until `reset`."""
-    skip: Annotated[int, Field(ge=0)] = 0
+    skip: Annotated[int, Field(ge=0, le=MOST)] = 0
     """How many of the answers that it is fit for come before it."""
     method: str | None = None
     """For the answers of this method or task alone."""
@@ -47,7 +50,7 @@ class TooManyRequests(_Fault):
     """429, in the contract's form, with Retry-After unless that is null."""
 
     fault: Literal["too-many-requests"]
-    retry_after: Annotated[int, Field(ge=0)] | None = 1
+    retry_after: Annotated[int, Field(ge=0, le=MOST)] | None = 1
 
 
 class ServerError(_Fault):

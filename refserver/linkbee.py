@@ -10,7 +10,8 @@ from urllib.parse import unquote_to_bytes
 from flask import Request, Response
 
 from refserver import destinations
-from refserver.answers import ApiError, json_answer, xml_safe
+from refserver.addresses import host_of
+from refserver.answers import ApiError, json_answer
 from refserver.database import Account, Database
 from refserver.shortlinks import add_short_link, hits_of_account, hits_of_link
 
@@ -36,7 +37,7 @@ class Linkbee:
         if task not in TASKS:
             raise ApiError(404, f"task: takes {' or '.join(TASKS)}")
         values = {"quicken": self._quicken, "shorten": self._shorten, "hits": self._hits}
-        value = values[task](query, f"http://{xml_safe(request.host)}")
+        value = values[task](query, f"http://{host_of(request)}")
         return json_answer({"error": 0, "msg": "", task: value}, 200)
 
     def _quicken(self, query: "_Query", base: str) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from flask import Request, Response
 
-from refserver.addresses import link_address
+from refserver.addresses import host_of, link_address
 from refserver.answers import ApiError, list_answer, text_answer, xml_safe
 from refserver.database import Account, Database
 from refserver.dialects import RENAMED_FIELDS, RENAMED_PARAMETERS
@@ -78,7 +78,7 @@ class Linktrack:
         with self._database.reading() as connection:
             head = self._head(lambda: count_clicks(connection, query), limit, query.offset)
             page = read_page(connection, query)
-        rows = _shown(page, xml_safe(request.host))
+        rows = _shown(page, host_of(request))
         if "no-id" in self._dialects:
             rows = [row[1:] for row in rows]
         return list_answer(form, head, "history", self._click_fields, rows)
@@ -88,12 +88,11 @@ class Linktrack:
         form = parameters.choice("format", FORMATS)
         account = self._authenticate(parameters)
         limit = self._limit(parameters)
-        search = parameters.text("search")
         query = LinksQuery(
             account_id=account.id,
             link_ids=parameters.numbers("link_id"),
-            group=parameters.text("group"),
-            search=None if search is None else xml_safe(search),
+            group=_recorded(parameters, "group"),
+            search=_recorded(parameters, "search"),
             sort=parameters.choice("sort", SORTS),
             descending=parameters.choice("order", _ORDERS) == "desc",
             limit=min(limit, self._most_records),
@@ -102,7 +101,7 @@ class Linktrack:
         with self._database.reading() as connection:
             head = self._head(lambda: count_links(connection, query), limit, query.offset)
             page = read_links(connection, query)
-        host = xml_safe(request.host)
+        host = host_of(request)
         rows = [
             (str(row.id), link_address(row.id, row.host, row.vanity_link, host), *row[1:])
             for row in page
@@ -116,7 +115,7 @@ class Linktrack:
         with self._database.writing() as connection:
             refuse_taken_name(connection, link.host, link.vanity_link)
             (link_id,) = self._database.add_links(account.id, [link])
-        host = xml_safe(request.host)
+        host = host_of(request)
         return text_answer(link_address(link_id, link.host, link.vanity_link, host), 200)
 
     def _authenticate(self, parameters: Parameters) -> Account:
@@ -137,7 +136,7 @@ class Linktrack:
             end=end or local_text(now, account.zone),
             includes_end="inclusive-end" in self._dialects,
             link_ids=parameters.numbers("link_id"),
-            group=parameters.text("group"),
+            group=_recorded(parameters, "group"),
             newest_first=self._newest_first(parameters),
             limit=limit,
             offset=0 if "no-offset" in self._dialects else _offset(parameters),
@@ -154,6 +153,12 @@ class Linktrack:
     def _head(self, count: Callable[[], int], limit: int, offset: int) -> dict[str, int]:
         stated = {} if "no-total" in self._dialects else {"total": count()}
         return {**stated, "limit": limit, "offset": offset}
+
+
+def _recorded(parameters: Parameters, name: str) -> str | None:
+    """A text as it would have been recorded, so that what was made by it is found by it."""
+    text = parameters.text(name)
+    return None if text is None else xml_safe(text)
 
 
 def _offset(parameters: Parameters) -> int:

@@ -10,6 +10,10 @@ from flask import Flask
 from waitress import wasyncore
 
 _THREADS = 8
+#: Connections at once: fewer than the files that a process may usually have open. waitress takes
+#: no more of them until one ends; one at which nothing comes for so long is ended.
+_CONNECTIONS = 900
+_IDLE_SECONDS = 30
 
 
 @contextmanager
@@ -24,7 +28,15 @@ def running(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]
     taken_port = listener.getsockname()[1]
     sockets: dict[int, object] = {}
     server = waitress.create_server(
-        app, map=sockets, sockets=[listener], threads=_THREADS, ident="link-refserver"
+        app,
+        map=sockets,
+        sockets=[listener],
+        threads=_THREADS,
+        connection_limit=_CONNECTIONS,
+        channel_timeout=_IDLE_SECONDS,
+        cleanup_interval=_IDLE_SECONDS // 3,
+        server_name=host,
+        ident="link-refserver",
     )
     stop = threading.Event()
 

@@ -53,7 +53,7 @@ def populate(database, **options):
     return CliRunner().invoke(
         main,
         ["populate", "--database", str(database), *arguments],
-        env={"REFSERVER_PASSWORD": "secret", "EMPTY": ""},
+        env={"REFSERVER_PASSWORD": "secret", "EMPTY": "", "NO_TEXT": "\udcff"},
     )
 
 
@@ -210,6 +210,8 @@ def test_populate_refuses_an_existing_login(tmp_path) -> None:
         ({"timezone": "Europe/Zürich"}, "there is no zone"),
         ({"timezone": "../etc"}, "there is no zone"),
         ({"password-env": "EMPTY"}, "EMPTY holds no password"),
+        ({"password-env": "NO_TEXT"}, "the environment variable NO_TEXT isn't UTF-8 text"),
+        ({"login": "\udcff"}, "--login isn't UTF-8 text"),
         ({"password-env": "UNSET_VARIABLE"}, "UNSET_VARIABLE holds no password"),
         ({"links": "0"}, "'--links'"),
         ({"clicks": "-1"}, "'--clicks'"),

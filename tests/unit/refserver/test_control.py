@@ -45,6 +45,9 @@ def test_control_is_for_this_machine(database) -> None:
         ({"fault": "html", "colour": "red"}, "html.colour: Extra inputs"),
         ({"fault": "html", "times": 0}, "html.times"),
         ({"fault": "html", "skip": -1}, "html.skip"),
+        ({"fault": "html", "skip": 2**64}, "html.skip"),
+        ({"fault": "html", "times": 2**64}, "html.times"),
+        ({"fault": "too-many-requests", "retry_after": 2**64}, "too-many-requests.retry_after"),
         ({"fault": "server-error", "status": 200}, "server-error.status"),
         ({"fault": "redirect", "location": "http://[/"}, "redirect.location"),
         ({"fault": "redirect", "location": "/x"}, "redirect.location"),
@@ -104,3 +107,13 @@ def test_the_proxy_by_control(api, fault) -> None:
     api.control("reset")
     with pytest.raises(requests.ConnectionError):
         requests.get(url + PREFIX, timeout=10)
+
+
+@pytest.mark.parametrize("host", ["nowhere.example:abc", "nowhere.example", "", "a b"])
+def test_the_proxy_leads_here_whatever_a_request_names(api, host) -> None:
+    """It stands in front of this server, and of no other."""
+    headers = {"Host": host}
+    answer = requests.post(f"{api.url}/_control/proxy", json={}, headers=headers, timeout=10)
+    assert answer.status_code == 200
+    url = answer.json()["url"]
+    assert requests.get(url + PREFIX + "getLinks", timeout=10).status_code == 401

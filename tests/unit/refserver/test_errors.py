@@ -1,7 +1,7 @@
 """Errors: the contract's, in the asked format, whatever is sent."""
 
 import socket
-from contextlib import closing
+from contextlib import ExitStack, closing
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
@@ -244,3 +244,14 @@ def test_raw_bytes_never_break_the_server(standing_server, body, query, path) ->
             client.sendall(head + body)
             answer = b"".join(iter(lambda: client.recv(65536), b""))
         assert answer.split()[1] in {b"400", b"401", b"404"}, answer
+
+
+def test_many_open_connections_leave_the_server_answering(serve, account_id) -> None:
+    """Clients that keep theirs open, and ask nothing, keep nobody else out."""
+    api = serve()
+    parts = urlsplit(api.url)
+    with ExitStack() as stack:
+        for _ in range(300):
+            address = (parts.hostname, parts.port)
+            stack.enter_context(closing(socket.create_connection(address, 10)))
+        assert api.post().status_code == 200

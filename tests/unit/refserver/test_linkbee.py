@@ -1,9 +1,10 @@
 """The Linkbee API."""
 
 import hashlib
+import socket
 from contextlib import closing
 from itertools import count
-from urllib.parse import quote_from_bytes, quote_plus
+from urllib.parse import quote_from_bytes, quote_plus, urlsplit
 
 import pytest
 import requests
@@ -51,6 +52,21 @@ def test_quicken_makes_a_link_that_works(serve) -> None:
     assert answer == {"error": 0, "msg": "", "quicken": api.url + "/1001"}
     visit = api.visit("/1001")
     assert visit.headers["Location"] == "https://example.com/?a=1&b=%C3%A9"
+
+
+@pytest.mark.parametrize("host", ["", "nowhere.example:abc", "a b", "x_y", None])
+def test_a_link_has_a_host_whatever_a_request_names(serve, host) -> None:
+    """Where it names none, or none that can be, the link is at the server's own address."""
+    api = serve()
+    parts = urlsplit(api.url)
+    named = "" if host is None else f"Host: {host}\r\n"
+    version = "1.0" if host is None else "1.1"
+    with socket.create_connection((parts.hostname, parts.port), 10) as connection:
+        path = "/api.php?task=quicken&url=http%3A%2F%2Fe.org%2F"
+        request = f"GET {path} HTTP/{version}\r\n{named}Connection: close\r\n\r\n"
+        connection.sendall(request.encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.endswith(f'"quicken":"{api.url}/1001"}}'.encode()), answer
 
 
 def test_shorten_makes_a_link_of_the_account(serve, database, john) -> None:

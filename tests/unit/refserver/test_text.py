@@ -41,6 +41,16 @@ def test_what_xml_cannot_hold_is_recorded_as_fffd(serve, database, account_id) -
         assert connection.execute("SELECT referrer FROM clicks").fetchone() == (expected,)
 
 
+def test_what_was_made_by_a_text_is_found_by_it(serve, account_id) -> None:
+    """A group's name that XML can't hold is recorded otherwise, and asked for as it was given."""
+    api = serve()
+    api.call("makeLink", external_url="https://example.com/", group="a\x01b")
+    assert [link["group"] for link in api.links(group="a\x01b")] == ["a\ufffdb"]
+    api.visit("/.1")
+    [click] = api.clicks(group="a\x01b")
+    assert click["group"] == "a\ufffdb"
+
+
 def test_cr_is_written_as_a_reference(serve, database, account_id) -> None:
     """A bare CR in XML would be read as a line feed."""
     link_id = database.add_link(account_id, external_url="u", title="a\r\nb\rc")
