@@ -149,7 +149,9 @@ class Account(Section):
     fields: dict[str, Text] = Field(
         {}, description="Other names for a click's fields: the contract's = theirs."
     )
-    links: Texts = Field((), description="Links whose totals are kept, for Linkbee.")
+    links: Texts = Field(
+        (), description="Links whose totals are kept, for Linkbee: each once, in full or its hash."
+    )
 
     @field_validator("base_url")
     @classmethod

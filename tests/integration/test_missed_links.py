@@ -89,6 +89,25 @@ def test_links_that_are_gone_are_asked_for_once(utc, tmp_path):
     ]
 
 
+def test_a_list_of_links_that_is_short_is_told_as_links(tmp_path):
+    """Not as clicks: the message names what the service states too many of."""
+
+    def script(asked):
+        listed = [{"id": "1", "link": "http://l/.1"}] if asked["offset"] == "0" else []
+        name = "links" if "sort" in asked else "history"
+        total = 2 if name == "links" else 0
+        return Reply(
+            json.dumps({"error": 0, "total": total, name: listed if total else []}).encode()
+        )
+
+    with scripted(script) as url:
+        archive = TestArchive(tmp_path / "a", url, totals=True, format="json")
+        account = archive.run(NOON).accounts[0]
+    assert account.errors == [
+        "links and totals: the service states 2 links and gave 1, 3 times in a row"
+    ]
+
+
 @pytest.mark.parametrize(
     "bad",
     [
