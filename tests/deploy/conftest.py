@@ -1,32 +1,18 @@
 """A machine that docs/deploy.md was followed on, and the service that it archives."""
 
-import shutil
-import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-import orjson
 import pytest
+from deploy.installing import EDITOR, NOW, check_out, configuration, download, serve
 from deploy.machine import Machine, booted, why_not
-from deploy.page import REPOSITORY, SHARED, blocks
-from support.service import COMPARED, PASSWORD, Service
+from deploy.page import SHARED, blocks
+from support.service import Service
 
-CONFIG = "/etc/link-archiver/config.toml"
-NOW = datetime.now(UTC).replace(microsecond=0)
 _HOUR = timedelta(hours=1)
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
-
-#: What somebody types into the files that the page has them edit.
-_EDITOR = f"""#!/bin/sh
-case $1 in
-*/passwords/acme) printf '%s\\n' '{PASSWORD}' >"$1" ;;
-*/config.toml) cat /mnt/config.toml >"$1" ;;
-*) exit 1 ;;
-esac
-"""
 
 
 @pytest.fixture(scope="session")
@@ -52,10 +38,10 @@ def machine(folder, service) -> Iterator[Machine]:
     reason = why_not()
     if reason:
         pytest.skip(reason)
-    _check_out(folder / "checkout")
-    _download(folder)
+    check_out(folder / "checkout")
+    download(folder)
     (folder / "mnt/config.toml").write_text(configuration(), encoding="utf-8")
-    (folder / "mnt/editor").write_text(_EDITOR, encoding="utf-8")
+    (folder / "mnt/editor").write_text(EDITOR, encoding="utf-8")
     (folder / "mnt/editor").chmod(0o755)
     environ = {
         "PATH": _PATH,
@@ -79,52 +65,8 @@ def machine(folder, service) -> Iterator[Machine]:
         yield up
 
 
-def configuration() -> str:
-    """The page's configuration, for the service here."""
-    [page] = blocks(SHARED, "toml")
-    address = 'base_url = "http://127.0.0.1:8080/api/v1_0/"'
-    page = page.replace('base_url = "https://linktrack.info/api/v1_0/"', address)
-    return page.replace("America/New_York", "UTC") + "requests_per_second = 0\n"
-
-
-def serve(machine: Machine) -> None:
-    """Start the service in the machine."""
-    serving = "link-refserver serve --database /srv/service.db"
-    machine(f"systemd-run --quiet --collect --unit=service /opt/link-archiver/bin/{serving}")
-    machine.wait_until("true 2>/dev/null >/dev/tcp/127.0.0.1/8080")
-
-
-def exported(machine: Machine, command: str = "link-archiver export clicks") -> Counter[object]:
-    """The multiset of an archive's clicks, to be held against what the service has."""
-    lines = machine(command).out.split("\n")[:-1]  # other ends of line may be in a text
-    clicks = [orjson.loads(line) for line in lines]
-    return Counter(tuple(click[name] for name in COMPARED) for click in clicks)
-
-
-def truth(service: Service) -> Counter[object]:
-    """The multiset of all of the service's clicks that are due."""
-    return Counter(service.clicks_between(NOW - timedelta(days=1), NOW))
-
-
-def _check_out(folder: Path) -> None:
-    """Copy the sources, for pip to build in: the repository's own folder stays as it is."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    ).stdout
-    for name in listed.split("\0")[:-1]:
-        if (REPOSITORY / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, folder / name)
-
-
-def _download(folder: Path) -> None:
-    """Have pip download what it will want there, for the Python that is there."""
-    subprocess.run(["/usr/bin/python3", "-m", "venv", folder / "venv"], check=True)
-    options = ["--quiet", "download", "--dest", folder / "packages", ".", "setuptools>=80,<90"]
-    subprocess.run(
-        [folder / "venv/bin/python", "-m", "pip", *options], cwd=folder / "checkout", check=True
-    )
+@pytest.fixture
+def address(service) -> Iterator[str]:
+    """The base_url of the same service, outside the machine."""
+    with service.serving() as address:
+        yield address

@@ -104,6 +104,15 @@ def why_not() -> str | None:
         return "there is no systemd-nspawn: it is in Debian's package systemd-container"
     if not Path("/usr/lib/systemd/systemd").exists():
         return "there is no systemd to boot: it is in Debian's package systemd"
+    python = [
+        "/usr/bin/python3",
+        "-c",
+        "import sys, ensurepip; assert sys.version_info >= (3, 11)",
+    ]
+    if subprocess.run(python, capture_output=True, check=False).returncode:
+        return (
+            "the machine's own Python is none, too old, or without Debian's package python3-venv"
+        )
     with _own_cgroup() as enter:
         tried = subprocess.run(
             [*enter, *_NSPAWN, f"--machine={_NAME}", *_unit_options(), "/bin/true"],

@@ -1,7 +1,7 @@
 """The units on a machine that has really booted, set up as docs/deploy.md says, word for word."""
 
 import pytest
-from deploy.conftest import CONFIG, configuration, exported, serve, truth
+from deploy.installing import CONFIG, configuration, exported, serve, truth
 from deploy.page import blocks
 from support.service import PASSWORD
 
@@ -212,3 +212,35 @@ def stranger(uid: int, home: str = "/") -> list[str]:
     """The words before a command that make it a user's."""
     become = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
     return [*become, "env", f"HOME={home}", f"XDG_RUNTIME_DIR=/run/user/{uid}"]
+
+
+def test_pings_go_where_the_environment_file_says(machine) -> None:
+    """The address is a secret in a file that only root reads; the run gets it from there."""
+    machine.write(
+        "/etc/link-archiver/environment", "HEALTHCHECK_URL=http://127.0.0.1:8080/check\n"
+    )
+    machine("chmod 600 /etc/link-archiver/environment")
+    notify = '\n[notify]\nhealthcheck_url_env = "HEALTHCHECK_URL"\n'
+    machine.write(CONFIG, configuration() + notify)
+    since = machine.cursor()
+    try:
+        machine(f"systemctl start {RUN}")
+        heard = machine.heard(since, "--unit=service")
+    finally:
+        machine.write(CONFIG, configuration())
+        machine("rm /etc/link-archiver/environment")
+    assert "POST /check/start " in heard
+    assert "POST /check " in heard
+
+
+def test_roots_crontab_hears_of_a_stale_archive(machine) -> None:
+    """The page's line prints nothing after a run; once that is too long ago, it says so."""
+    [line] = blocks("Hearing of failures", "cron")
+    command = line.partition("  ")[2]
+    cron = ["env", "--ignore-environment", "HOME=/root", "PATH=/usr/bin:/bin", "SHELL=/bin/sh"]
+    machine(f"systemctl start {RUN}")
+    told = machine(command, user=cron)
+    assert (told.out, told.err) == ("", "")
+    told = machine(command.replace("26h", "1s"), code=3, user=cron)
+    assert told.out == ""
+    assert "acme" in told.err

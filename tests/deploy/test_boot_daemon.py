@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from deploy.conftest import CONFIG, exported, truth
+from deploy.installing import CONFIG, exported, truth
 from deploy.machine import Machine
 from deploy.page import blocks
 

@@ -3,43 +3,20 @@
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from e2e.processes import watching
 from support.archive import TestArchive
+from support.systemd import Systemd
 
 from jobs.lock import hold
 
 DAY = timedelta(days=1)
-
-
-class Systemd:
-    """The other side of a notify socket."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(path))
-        self._socket.settimeout(30)
-
-    def heard(self) -> str:
-        """The next message."""
-        return self._socket.recv(4096).decode()
-
-    def wait_for(self, beginning: str) -> str:
-        while not (message := self.heard()).startswith(beginning):
-            pass
-        return message
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 @pytest.fixture
