@@ -29,12 +29,16 @@ _SKEW_REPORTED = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the engine has to know of an account: its clock, and how late its clicks may come."""
+    """What the engine has to know of an account: its clock, and how late its clicks may come.
+
+    What is stored of the time before `comparable_from` may have been stored under another `ip`.
+    """
 
     account: str
     times: LocalTimes
     settle: timedelta
     concurrency: int = 1
+    comparable_from: datetime | None = None
 
 
 class Archiving:
@@ -124,7 +128,10 @@ class Archiving:
         rows = belonging(fetched.rows, settled)
         known = self._store.known_clicks(self._terms.account, settled)
         if not comparable(known, rows):
-            self._note_incomparable(settled)
+            self._note_incomparable(settled, "it began or ceased to give ids")
+            return
+        if self._precedes_change(settled) and False in speaks_of_ids(known):
+            self._note_incomparable(settled, "ids or ip changed since")
             return
         found = reconcile(known, rows)
         self._note_moved(settled, len(moved_ids(known, found.new)))
@@ -136,6 +143,7 @@ class Archiving:
                 keys=found.new_keys,
                 revised=found.revised,
                 seen_at=self._clock(),
+                rejected=fetched.rejected,
             )
         )
         self.report.warnings.extend(notices)
@@ -164,11 +172,20 @@ class Archiving:
                 "machine's: the earlier of the two counts. Check the time of this machine"
             )
 
-    def _note_incomparable(self, window: Window) -> None:
+    def _precedes_change(self, window: Window) -> bool:
+        """Whether the window's clicks may be known under other addresses than they have now.
+
+        It isn't covered, or it wouldn't be fetched; but a clock that was wrong, or a settle that
+        became longer, may have taken back the coverage of clicks that are stored.
+        """
+        since = self._terms.comparable_from
+        return since is not None and window.start < since
+
+    def _note_incomparable(self, window: Window, reason: str) -> None:
         self.report.incomparable.append(window)
         self.report.warnings.append(
             f"{window}: what is archived can't be compared with what the service gives now, for "
-            "it began or ceased to give ids. It stays as it is and isn't looked at again"
+            f"{reason}. It stays as it is and isn't looked at again"
         )
 
     def _note_moved(self, window: Window, count: int) -> None:

@@ -103,12 +103,24 @@ class MissedLink(NamedTuple):
     reason: str
 
 
+class Rejected(NamedTuple):
+    """A record that can't be understood, as it is kept: nothing of it is lost."""
+
+    reason: str  # quotes nothing of the record
+    text: str  # as JSON, keys sorted; fields without a value are left out, addresses treated
+    event: str  # a hash of it, but for what belongs to the link
+    id: str | None  # the service's
+    clicked_at: str | None  # UTC, where that much can be understood
+    position: int  # among its page's records, from 0
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One answer of the service: its records as rows, and what it states about them.
 
-    `total`, `limit` and `offset` are None where the service doesn't state them; `served_at` is
-    the service's clock (HTTP `Date`) when it answered.
+    Records that can't be understood stand beside them: `received` counts both. `total`, `limit`
+    and `offset` are None where the service doesn't state them; `served_at` is the service's clock
+    (HTTP `Date`) when it answered.
     """
 
     rows: list[Row]
@@ -116,6 +128,11 @@ class Page:
     limit: int | None = None
     offset: int | None = None
     served_at: datetime | None = None
+    rejected: list[Rejected] = field(default_factory=list)
+
+    @property
+    def received(self) -> int:
+        return len(self.rows) + len(self.rejected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +144,7 @@ class Fetched:
 
     rows: list[Row]
     served_at: datetime | None = None
+    rejected: list[Rejected] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +169,10 @@ class AccountReport:
     warnings: list[str] = field(default_factory=list)
     failed: list[Window] = field(default_factory=list)
     totals: int = 0  # links whose totals were kept
-    incomparable: list[Window] = field(default_factory=list)  # ids began or ceased within
+    rejected: int = 0  # new records that can't be understood
+    incomparable: list[Window] = field(
+        default_factory=list
+    )  # what is stored there can't be compared
     aborted: bool = False  # not all windows were tried
     unexpected: bool = False  # an error of ours
 
@@ -163,7 +184,7 @@ class AccountReport:
     def outcome(self) -> Outcome:
         if not self.errors:
             return "complete"
-        return "partial" if self.windows or self.totals else "failed"
+        return "partial" if self.windows or self.totals or self.rejected else "failed"
 
     @property
     def error(self) -> str | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from archiver.identity import Known
-from archiver.model import Row, Window
+from archiver.model import Rejected, Row, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,8 @@ class Commit:
     """What one slice brings: its window, the clicks it adds, and the known ones it changes.
 
     `keys` names the rows of `clicks`, in their order; `revised` holds what stored clicks look
-    like now, by their keys; `seen_at` is when that was seen.
+    like now, by their keys; `seen_at` is when that was seen. `rejected` are all of the slice's
+    records that can't be understood: those that are stored already are no new ones.
     """
 
     account: str
@@ -23,6 +24,7 @@ class Commit:
     keys: Sequence[str]
     revised: Mapping[str, Row]
     seen_at: datetime
+    rejected: Sequence[Rejected] = ()
 
 
 class Store(Protocol):

@@ -92,11 +92,6 @@ def _to_instant(value: datetime, zone: ZoneInfo) -> datetime:
         raise ValueError(f"outside the years 1 to 9999 in UTC: {value}") from None
 
 
-def _short(text: str) -> str:
-    """The text if it is short: one that is cut could end in a part of what isn't to be told."""
-    return repr(text) if len(text) <= 40 else f"a text of {len(text):,} characters"
-
-
 class _Change(NamedTuple):
     """A change of a clock: from `at` on, `new` is what it is ahead of UTC, before it `old`."""
 
@@ -120,8 +115,9 @@ class LocalTimes:
         """Turn the service's text into UTC text as `format_utc` writes it.
 
         Accepts `YYYY-MM-DD HH:MM:SS` with a space or `T`, a fraction of a second, which is
-        dropped, and `Z` or `±HH:MM`, which makes it exact. Raises ValueError, which quotes the
-        text, for anything else and for what is outside the years 1 to 9999.
+        dropped, and `Z` or `±HH:MM`, which makes it exact. Raises ValueError for anything else
+        and for what is outside the years 2 to 9998: the calendar's ends stand for no time. The
+        error doesn't quote the text, which may be anything that isn't to be told.
         """
         # Called for each click; the zone is asked once for each minute of the log.
         try:
@@ -132,12 +128,14 @@ class LocalTimes:
     def _convert(self, text: str) -> str:
         found = _SERVICE_TEXT.fullmatch(text)
         if not found:
-            raise ValueError(f"not a time such as 2026-11-19 08:15:30: {_short(text)}")
+            raise ValueError("not a time such as 2026-11-19 08:15:30")
         try:
             value = datetime.fromisoformat(found[1] + (found[2] or ""))
             converted = format_utc(_to_instant(value, self.zone))
         except ValueError:
-            raise ValueError(f"not a time on the calendar: {_short(text)}") from None
+            raise ValueError("not a time on the calendar") from None
+        if not "0002" <= converted < "9999":
+            raise ValueError("a time in the calendar's first or last year")
         if len(text) == len("YYYY-MM-DD HH:MM:SS"):
             self._remember(value, text, converted)
         return converted

@@ -22,11 +22,13 @@ from archiver.windows import intersect, subtract, total_seconds
 from jobs.anomalies import Missing, warn_of_empty_days
 from jobs.lock import hold
 from jobs.publish import publish_of_turn
-from jobs.sources import Service, local_times, open_service
+from jobs.sources import Service, address_treatment, local_times, open_service
 from jobs.totals import keep_totals
 from jobs.turn import SKEW, Observer, Observers, Turn, system_clock
 from storage.opening import Archive, open_archive
 from storage.settings import IdentitySettings
+
+_KINDS_TOLD = 5
 
 MakePlan = Callable[[Turn], Plan]
 Hold = Callable[[Path], AbstractContextManager[None]]
@@ -57,21 +59,21 @@ class Job:
             with self.hold(directory):
                 begun()
                 with open_archive(directory, self.config.archive.store) as archive:
-                    _hold_settings(archive, accounts)
-                    return RunReport([self._turn(account, archive) for account in accounts])
+                    changes = _hold_settings(archive, accounts)
+                    return RunReport([self._turn(a, archive, changes[a.name]) for a in accounts])
         except StoreError as error:
             reports = [AccountReport(a.name, errors=[str(error)]) for a in accounts]
             for report in reports:
                 self.observer.end(report)
             return RunReport(reports)
 
-    def _turn(self, account: Account, archive: Archive) -> AccountReport:
+    def _turn(self, account: Account, archive: Archive, changes: Sequence[str]) -> AccountReport:
         """One account's part; whatever goes wrong in it is in its report, and in the ledger's."""
-        report = AccountReport(account.name)
+        report = AccountReport(account.name, warnings=[*changes])
         try:
             with archive.transaction():
                 number = archive.runs.start(account.name, self.command, self.run_id, self.clock())
-            with _all_told(report), closing(self._service(account)) as service:
+            with _all_told(report), closing(self._service(account, archive)) as service:
                 self._take(
                     Turn(
                         account, archive, service, self.clock(), self.clock, report, self.observer
@@ -79,6 +81,7 @@ class Job:
                 )
             self._redact(report)
             with archive.transaction():
+                _tell_rejected(archive, report, self.clock())
                 archive.runs.finish(number, report, self.clock())
             archive.check_in_place()
         except StoreError as error:
@@ -86,8 +89,9 @@ class Job:
         self.observer.end(report)
         return report
 
-    def _service(self, account: Account) -> Service:
-        return open_service(account, self.passwords[account.name])
+    def _service(self, account: Account, archive: Archive) -> Service:
+        password = self.passwords[account.name]
+        return open_service(account, password, address_treatment(account, archive))
 
     def _take(self, turn: Turn) -> None:
         if turn.service.clicks is not None:
@@ -106,7 +110,13 @@ class Job:
             plan = self.plan(turn)
             before = archive.ledger.coverage(account.name)
         self.observer.begin(account.name, sum(total_seconds([w]) for w in plan.windows))
-        terms = Terms(account.name, local_times(account), account.settle, account.concurrency)
+        terms = Terms(
+            account.name,
+            local_times(account),
+            account.settle,
+            account.concurrency,
+            archive.settings.lookback_from(account.name),
+        )
         missing = Missing(turn)
         archiving = Archiving(
             terms,
@@ -194,13 +204,39 @@ def identity_settings(account: Account) -> IdentitySettings:
     return IdentitySettings(account.service, account.timezone.key, account.fields, account.ip)
 
 
-def _hold_settings(archive: Archive, accounts: Sequence[Account]) -> None:
+def _hold_settings(archive: Archive, accounts: Sequence[Account]) -> Mapping[str, list[str]]:
+    """Remember what shapes identities; give, by account, what somebody should know of a change.
+
+    Raises ConfigError, and remembers nothing, where a change can't be allowed.
+    """
     problems: list[str] = []
+    changes: dict[str, list[str]] = {}
     with archive.transaction():
         for account in accounts:
             try:
                 archive.settings.hold_account(account.name, identity_settings(account))
             except ConfigError as error:
                 problems.extend(error.problems)
+            else:
+                changed = archive.settings.hold_ip(account.name, account.ip)
+                changes[account.name] = [changed] if changed else []
         if problems:
             raise ConfigError(*problems)
+    return changes
+
+
+def _tell_rejected(archive: Archive, report: AccountReport, now: datetime) -> None:
+    """Tell of records that can't be understood and that no run has told of yet."""
+    counts = archive.rejected.report(report.name, now)
+    if not counts:
+        return
+    report.rejected = sum(counts.values())
+    kinds = [f"{reason} ({count:,})" for reason, count in counts.items()]
+    told = kinds[:_KINDS_TOLD] + ["…"] * (len(kinds) > _KINDS_TOLD)
+    records = "1 new record" if report.rejected == 1 else f"{report.rejected:,} new records"
+    # First, for of very many errors only the first are told, and this one is told once.
+    report.errors.insert(
+        0,
+        f"{records} can't be understood: {'; '.join(told)}. Kept beside the clicks: "
+        "see `link-archiver rejected`",
+    )

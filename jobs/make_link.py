@@ -9,6 +9,7 @@ from archiver.config import Config
 from archiver.config_account import Account
 from archiver.errors import ConfigError, StoreError
 from archiver.model import Link
+from archiver.privacy import dropped
 from archiver.sources.linkbee import ADS, CATEGORIES, LinkbeeLinks
 from archiver.sources.linktrack_links import LinktrackLinks
 from jobs.archiving import identity_settings
@@ -54,7 +55,7 @@ def make_link(
         with archive.transaction():
             archive.settings.hold_account(account.name, identity_settings(account))
         try:
-            with closing(open_service(account, password)) as service:
+            with closing(open_service(account, password, dropped)) as service:
                 made = _made(service.links, options)
                 made = _confirmed(service.links, made)
             with signals_held_back():

@@ -39,10 +39,21 @@ def probe_clicks(account: Account, source: LinktrackSource, now: datetime) -> It
     window = Window(end - _PROBED, end)
     page = source.read_page(window)
     yield Finding(account.name, f"{account.base_url} answers and takes the credentials")
+    yield from _not_understood(account, page)
     yield _heeds_windows(account, source, page)
     if account.pagination == "offset" and _has_more(account, page):
         yield _heeds_offsets(account, source, window, page)
     yield _clock(account, page, now)
+
+
+def _not_understood(account: Account, page: Page) -> Iterator[Finding]:
+    if page.rejected:
+        text = (
+            f"{len(page.rejected)} of its {page.received} records can't be understood "
+            f"({page.rejected[0].reason}): run keeps them, for `link-archiver rejected`. If the "
+            "service names its fields differently, set [accounts.fields]"
+        )
+        yield Finding(account.name, text, "there")
 
 
 def _heeds_windows(account: Account, source: LinktrackSource, page: Page) -> Finding:
@@ -64,19 +75,23 @@ def _heeds_windows(account: Account, source: LinktrackSource, page: Page) -> Fin
 
 def _has_more(account: Account, page: Page) -> bool:
     if page.total is None:
-        return len(page.rows) >= account.page_size
-    return page.total > len(page.rows)
+        return page.received >= account.page_size
+    return page.total > page.received
 
 
 def _heeds_offsets(
     account: Account, source: LinktrackSource, window: Window, first: Page
 ) -> Finding:
-    offset = len(first.rows)
+    offset = first.received
     second = source.read_page(window, offset=offset)
-    if second.offset in (None, offset) and second.rows[:1] != first.rows[:1]:
+    if second.offset in (None, offset) and _beginning(second) != _beginning(first):
         return Finding(account.name, "it gives one page after the other")
     text = 'it gives the first page again for each offset. Set pagination = "bisect"'
     return Finding(account.name, text, "here")
+
+
+def _beginning(page: Page) -> object:
+    return page.rows[:1], page.rejected[:1]
 
 
 def _clock(account: Account, page: Page, now: datetime) -> Finding:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from archiver.config_account import Account
-from archiver.errors import ConfigError
+from archiver.privacy import Treatment, treatment
 from archiver.sources.base import Paging
 from archiver.sources.bisecting import BisectPaging
 from archiver.sources.linkbee import LinkbeeLinks
@@ -14,6 +14,7 @@ from archiver.sources.linktrack_links import LinktrackLinks
 from archiver.sources.paging import OffsetPaging
 from archiver.sources.transport import Transport
 from archiver.timestamps import LocalTimes
+from storage.opening import Archive
 
 #: What an account's slices under way may hold in memory together: some 0.7 kB each.
 RECORDS_IN_FLIGHT = 40_000
@@ -32,17 +33,26 @@ class Service:
         self.transport.close()
 
 
-def open_service(account: Account, password: str) -> Service:
+def open_service(account: Account, password: str, treat_address: Treatment | None) -> Service:
     """The service of an account. Nothing is sent yet.
 
-    Raises ConfigError where this version can't do what the account asks for.
+    `treat_address` is what is done to the addresses of clicks, by `address_treatment`; whoever
+    keeps none of them may drop them (`archiver.privacy.dropped`).
     """
-    if account.ip != "keep":
-        raise ConfigError('ip: this version knows "keep" only; set it to that')
-    return _SERVICES[account.service](account, password)
+    if account.service == "linkbee":
+        return _open_linkbee(account, password)
+    return _open_linktrack(account, password, treat_address)
 
 
-def _open_linktrack(account: Account, password: str) -> Service:
+def address_treatment(account: Account, archive: Archive) -> Treatment | None:
+    """What the account's `ip` says. The archive's key is made, where this is its first use.
+
+    Raises StoreError where the key is lost or can't be had.
+    """
+    return treatment(account.ip, archive.ip_key.hold() if account.ip == "hash" else None)
+
+
+def _open_linktrack(account: Account, password: str, treat_address: Treatment | None) -> Service:
     transport = _transport(account, account.method)
     client = LinktrackClient(
         base_url=account.base_url,
@@ -51,6 +61,7 @@ def _open_linktrack(account: Account, password: str) -> Service:
         transport=transport,
         form=account.format,
         parameter_names=account.parameters,
+        shows_addresses=account.ip == "keep",
     )
     clicks = LinktrackSource(
         client,
@@ -59,8 +70,10 @@ def _open_linktrack(account: Account, password: str) -> Service:
         paging=_paging(account),
         page_size=account.page_size,
         field_names=account.fields,
+        treat_address=treat_address,
     )
-    return Service(transport, LinktrackLinks(client, page_size=account.page_size), clicks)
+    links = LinktrackLinks(client, page_size=account.page_size, treat_address=treat_address)
+    return Service(transport, links, clicks)
 
 
 def _open_linkbee(account: Account, password: str) -> Service:
@@ -69,9 +82,6 @@ def _open_linkbee(account: Account, password: str) -> Service:
         base_url=account.base_url, login=account.login, password=password, transport=transport
     )
     return Service(transport, links)
-
-
-_SERVICES = {"linktrack": _open_linktrack, "linkbee": _open_linkbee}
 
 
 def local_times(account: Account) -> LocalTimes:

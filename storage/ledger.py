@@ -12,6 +12,7 @@ from archiver.store import Commit
 from archiver.timestamps import format_utc, parse_utc
 from archiver.windows import merge, subtract
 from storage.links import Links
+from storage.rejected import RejectedRecords
 from storage.schema import quoted
 
 _LINK_FIELDS = ("link_id", "link", "destination", "title", "group")
@@ -32,6 +33,7 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self._links = Links(connection)
+        self._rejected = RejectedRecords(connection)
 
     def coverage(self, account: str) -> list[Window]:
         """The windows known to be archived whole, in order."""
@@ -49,10 +51,11 @@ class Ledger:
         return late
 
     def record(self, commit: Commit) -> None:
-        """Record what a slice brought: coverage, the days' counts and digests, revisions."""
+        """Record what a slice brought, but for the clicks themselves."""
         self._record_days(commit.account, commit.clicks)
         self._record_links(commit)
         self._record_revisions(commit)
+        self._rejected.record(commit)
         covered = self.coverage(commit.account)
         self._replace_coverage(commit.account, covered, merge([*covered, commit.window]))
 

@@ -10,9 +10,11 @@ from typing import Literal
 from archiver.errors import CorruptArchiveError, StoreError
 from archiver.store import Store
 from storage.database import FILE_NAME, add_clicks, open_database, store_errors, transaction
+from storage.ip_key import IpKey
 from storage.jsonl import JsonlStore
 from storage.ledger import Ledger
 from storage.links import Links
+from storage.rejected import RejectedRecords
 from storage.runs import Runs
 from storage.settings import Settings
 from storage.sqlite import SqliteStore
@@ -32,6 +34,8 @@ class Archive:
     runs: Runs
     links: Links
     vanished: VanishedClicks
+    rejected: RejectedRecords
+    ip_key: IpKey
 
     def check_in_place(self) -> None:
         """Raise StoreError where the database isn't the one that was opened any more."""
@@ -75,6 +79,8 @@ def open_archive(directory: Path, kind: Literal["sqlite", "jsonl"]) -> Iterator[
             Runs(connection),
             Links(connection),
             VanishedClicks(connection),
+            RejectedRecords(connection),
+            IpKey(connection, directory),
         )
     finally:
         connection.close()

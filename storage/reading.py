@@ -12,8 +12,10 @@ from archiver.identity import content_of
 from archiver.model import CLICK_ID, CLICKED_AT, Row, Window
 from storage import jsonl, sqlite
 from storage.database import FILE_NAME, open_read_only, store_errors
+from storage.ip_key import IpKey
 from storage.ledger import Ledger
 from storage.links import Links
+from storage.rejected import RejectedRecords
 from storage.runs import Runs
 from storage.settings import Settings
 
@@ -46,6 +48,8 @@ class ArchiveReader:
         self.ledger = Ledger(connection)
         self.runs = Runs(connection)
         self.links = Links(connection)
+        self.rejected = RejectedRecords(connection)
+        self.ip_key = IpKey(connection, directory)
         self.settings = Settings(connection, directory)
 
     def accounts(self) -> list[ArchivedAccount]:

@@ -210,6 +210,35 @@ def create_vanished_clicks(db: Database) -> None:
     )
 
 
+@ledger()
+def create_rejected(db: Database) -> None:
+    """Records that can't be understood; and which key addresses are hashed with."""
+    db.execute(
+        """
+        CREATE TABLE rejected (
+            account TEXT NOT NULL,
+            key TEXT NOT NULL, -- id:<hash of the record>, or <UTC day>:<hash of the record>
+            number INTEGER NOT NULL, -- among those alike
+            start TEXT NOT NULL, -- of the slice that it came in
+            "end" TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            text TEXT NOT NULL, -- JSON: the record, its address as the account's ip says
+            first_seen_at TEXT NOT NULL,
+            reported_at TEXT, -- none: no run has said yet that it is there
+            PRIMARY KEY (account, key, number)
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute("CREATE INDEX rejected_unreported ON rejected (account) WHERE reported_at IS NULL")
+    db.execute(
+        """
+        CREATE TABLE ip_key (
+            fingerprint TEXT NOT NULL -- of the file ip.key, from before its first use
+        )
+        """
+    )
+
+
 @clicks()
 def create_clicks(db: Database) -> None:
     """The clicks of the SQLite store.

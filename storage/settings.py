@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from archiver.errors import ConfigError
@@ -58,26 +58,43 @@ class Settings:
     def hold_account(self, name: str, settings: IdentitySettings) -> None:
         """Remember what shapes an account's identities; raise ConfigError where that changed.
 
-        A changed `ip` is allowed: what is archived is just not looked back at.
+        A changed `ip` is no reason to refuse: see `hold_ip`.
         """
         problems = self.changes(name, settings)
         if problems:
             raise ConfigError(*problems)
-        stored = self._connection.execute(
-            "SELECT ip FROM accounts WHERE name = ?", (name,)
+        self._connection.execute(
+            "INSERT INTO accounts (name, service, timezone, fields, ip) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (name) DO NOTHING",
+            (name, settings.service, settings.timezone, _json(settings.fields), settings.ip),
+        )
+
+    def hold_ip(self, name: str, ip: str) -> str | None:
+        """Remember a known account's `ip`; where it changed, give what somebody should know.
+
+        What is archived under another one isn't looked back at, nor are clicks that are stored
+        and not covered any more: without ids they would be stored a second time.
+        """
+        before, looked_back_from, covered, last_click = self._connection.execute(
+            "SELECT ip, lookback_from, "
+            '(SELECT max("end") FROM coverage WHERE account = name), '
+            "(SELECT max(last_click) FROM days WHERE account = name) "
+            "FROM accounts WHERE name = ?",
+            (name,),
         ).fetchone()
-        if stored is None:
-            self._connection.execute(
-                "INSERT INTO accounts (name, service, timezone, fields, ip) "
-                "VALUES (?, ?, ?, ?, ?)",
-                (name, settings.service, settings.timezone, _json(settings.fields), settings.ip),
-            )
-        elif stored[0] != settings.ip:
-            self._connection.execute(
-                'UPDATE accounts SET ip = ?, lookback_from = (SELECT max("end") FROM coverage '
-                "WHERE account = name) WHERE name = ?",
-                (settings.ip, name),
-            )
+        if before == ip:
+            return None
+        after_last = last_click and format_utc(parse_utc(last_click) + timedelta(seconds=1))
+        since = max(filter(None, (looked_back_from, covered, after_last)), default=None)
+        self._connection.execute(
+            "UPDATE accounts SET ip = ?, lookback_from = ? WHERE name = ?", (ip, since, name)
+        )
+        if since is None:
+            return None
+        return (
+            f"ip was {before!r} and is now {ip!r}: what is archived before {since} stays as it is "
+            "and isn't looked back at, for its clicks can't be compared with those fetched now"
+        )
 
     def changes(self, name: str, settings: IdentitySettings) -> list[str]:
         """What of an account's settings isn't as it was when its archive was begun."""

@@ -1,15 +1,14 @@
 """Reading a window of a service that gives first pages only: by making windows smaller."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
 
 from archiver.errors import WindowError
-from archiver.model import CLICKED_AT, Fetched, Page, Row, Split, Window
+from archiver.model import CLICKED_AT, Fetched, Page, Split, Window
 from archiver.sources.base import ClickReader
 from archiver.sources.consistency import refuse_ids_twice, refuse_wrong_total, until_stable
-from archiver.timestamps import parse_utc
+from archiver.timestamps import format_utc, parse_utc
 from archiver.windows import belonging, split
 
 #: No service is taken to cap its pages, and not to say so, at fewer records than this.
@@ -39,7 +38,7 @@ class BisectPaging:
         if not self._is_full(page) and not self._is_cut_short(reader, window, page):
             return _whole(page)
         if window.end - window.start > _ONE_SECOND:
-            parts = ceil(page.total / len(page.rows)) if page.total and page.rows else 2
+            parts = ceil(page.total / page.received) if page.total and page.received else 2
             return Split(split(window, max(2, parts)))
         return self._fetch_second(reader, window, page)
 
@@ -48,11 +47,11 @@ class BisectPaging:
         alone = reader.read_second(second.start)
         end_is_in = any(parse_utc(row[CLICKED_AT]) >= second.end for row in full.rows)
         # Whatever it says, what it has just shown of the second must be there.
-        shown, given = (_count(second, rows) for rows in (full.rows, alone.rows))
-        if self._is_full(alone) or given < shown or not (alone.rows or end_is_in):
+        shown, given = (len(belonging(page.rows, second)) for page in (full, alone))
+        if self._is_full(alone) or given < shown or not (alone.received or end_is_in):
             raise WindowError(
                 f"the second {second.start:%Y-%m-%d %H:%M:%S} UTC has more clicks than the "
-                f"{len(full.rows)} that the service gives at once, and time can't be made "
+                f"{full.received} that the service gives at once, and time can't be made "
                 'smaller. If the service heeds offsets, set pagination = "offset"'
             )
         return _whole(alone)
@@ -60,34 +59,39 @@ class BisectPaging:
     def _is_full(self, page: Page) -> bool:
         """Whether the window may hold more than the page shows, by what is known of pages."""
         if page.total is not None:
-            return page.total > len(page.rows)
+            return page.total > page.received
         limits = (self.page_size, page.limit or self.page_size, self._hidden_cap or self.page_size)
-        return len(page.rows) >= min(limits)
+        return page.received >= min(limits)
 
     def _is_cut_short(self, reader: ClickReader, window: Window, page: Page) -> bool:
         """Whether a page that is as large as any so far is so by a cap that isn't stated."""
-        size = len(page.rows)
+        size = page.received
         if page.total is not None or size < self._largest:
             return False
         self._largest = size
-        shown = _count(window, page.rows)
+        shown = _count(window, page)
         while window.end - window.start > _ONE_SECOND:
             halves = split(window, 2)
-            pages = [reader.read_page(half).rows for half in halves]
+            pages = [reader.read_page(half) for half in halves]
             if sum(map(_count, halves, pages)) > shown:
                 self._hidden_cap = size
                 return True
-            if max(map(len, pages)) < size:
+            sizes = [half.received for half in pages]
+            if max(sizes) < size:
                 return False
-            window = max(zip(map(len, pages), halves, strict=True))[1]
+            window = max(zip(sizes, halves, strict=True))[1]
         return False
 
 
 def _whole(page: Page) -> Fetched:
-    refuse_wrong_total(page.total, len(page.rows))
+    refuse_wrong_total(page.total, page.received)
     refuse_ids_twice(page.rows)
-    return Fetched(page.rows, page.served_at)
+    return Fetched(page.rows, page.served_at, page.rejected)
 
 
-def _count(window: Window, rows: Sequence[Row]) -> int:
-    return len(belonging(rows, window))
+def _count(window: Window, page: Page) -> int:
+    """The page's records that belong to a window, or may: not all of them have a time."""
+    start, end = format_utc(window.start), format_utc(window.end)
+    return len(belonging(page.rows, window)) + sum(
+        record.clicked_at is None or start <= record.clicked_at < end for record in page.rejected
+    )

@@ -6,7 +6,7 @@ document or a text with status 200 must never pass for "no clicks".
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 from xml.etree import ElementTree as ET
@@ -129,24 +129,42 @@ def _parse_xml(body: bytes, list_name: str) -> Stated:
         raise WindowError(f"the service's answer has {list_name} more than once")
     if _has_text(lists[0]):
         raise WindowError(f"the service's answer has text where {list_name} should be")
-    return stated, [_record(element) for element in lists[0]]
+    try:
+        return stated, [_record(element) for element in lists[0]]
+    except RecursionError as error:
+        raise _not_whole("XML", error) from None
 
 
 def _has_text(element: ET.Element) -> bool:
     """Whether more than blanks stand between an element's children, or in place of them."""
-    texts = (element.text, *(child.tail for child in element))
-    return any(text is not None and not text.isspace() for text in texts)
+    return any(not text.isspace() for text in _texts(element))
 
 
-def _record(element: ET.Element) -> Mapping[str, str | None]:
+def _texts(element: ET.Element) -> Iterator[str]:
+    return filter(None, (element.text, *(child.tail for child in element)))
+
+
+def _record(element: ET.Element) -> Mapping[str, Any]:
     if element.tag != "record":
         raise WindowError("the service's answer has something else where a record should be")
     record = {child.tag: child.text for child in element}
-    if len(record) != len(element):
-        raise WindowError("a record of the service's answer has a field twice")
-    if any(map(len, element)):
-        raise WindowError("a record of the service's answer has elements within a field")
-    return record
+    if len(record) == len(element) and not any(map(len, element)):
+        return record
+    return _nested(element)
+
+
+def _nested(element: ET.Element) -> dict[str, Any]:
+    """An element's children as JSON would have them.
+
+    Those that come again are a list, one that has children is an object: in a field that is to
+    hold a text, neither can be understood.
+    """
+    values: dict[str, list[Any]] = {}
+    if _has_text(element):
+        values["#text"] = ["".join(_texts(element))]
+    for child in element:
+        values.setdefault(child.tag, []).append(_nested(child) if len(child) else child.text)
+    return {tag: all_ if len(all_) > 1 else all_[0] for tag, all_ in values.items()}
 
 
 class _RootReached(Exception):  # noqa: N818 - a signal that all is well

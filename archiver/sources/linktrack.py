@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from archiver.errors import WindowError
 from archiver.model import CLICKED_AT, CLICKED_AT_SOURCE, Fetched, Page, Row, Split, Window
+from archiver.privacy import Treatment
 from archiver.sources.base import Paging
 from archiver.sources.linktrack_client import LinktrackClient
 from archiver.sources.records import RecordReader
@@ -23,13 +24,18 @@ class LinktrackSource:
         paging: Paging,
         page_size: int = 1000,
         field_names: Mapping[str, str] | None = None,
+        treat_address: Treatment | None = None,
     ) -> None:
         self._client = client
         self._times = times
         self._paging = paging
         self._page_size = page_size
         self._records = RecordReader(
-            account=account, service="linktrack", to_utc=times.to_utc, names=field_names or {}
+            account=account,
+            service="linktrack",
+            to_utc=times.to_utc,
+            names=field_names or {},
+            treat_address=treat_address,
         )
 
     def fetch(self, window: Window) -> Fetched | Split:
@@ -89,10 +95,12 @@ class LinktrackSource:
         }
         listing = self._client.fetch_list("getLinkHistory", "history", parameters)
         envelope = listing.envelope
+        rows, rejected = self._records.read(envelope.records)
         return Page(
-            self._records.read(envelope.records),
+            rows,
             total=envelope.total,
             limit=envelope.limit,
             offset=envelope.offset,
             served_at=listing.served_at,
+            rejected=rejected,
         )

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from archiver.errors import AccountError, SourceError, WindowError
+from archiver.privacy import without_addresses
 from archiver.sources.base import is_link
 from archiver.sources.envelope import Envelope, parse_envelope
 from archiver.sources.quoting import quoted
@@ -43,12 +44,14 @@ class LinktrackClient:
         transport: Transport,
         form: Literal["xml", "json"] = "xml",
         parameter_names: Mapping[str, str] | None = None,
+        shows_addresses: bool = True,
     ) -> None:
         self._base_url = base_url
         self._credentials = {"login": login, "pass": password}
         self._transport = transport
         self._form = form
         self._parameter_names = parameter_names or {}
+        self._shows_addresses = shows_addresses
         self._has_answered = False
 
     def close(self) -> None:
@@ -84,7 +87,9 @@ class LinktrackClient:
         raise AccountError(f"the service made no link {said}")
 
     def _quoted(self, said: bytes | str) -> str:
-        return quoted(said, [self._credentials["pass"]])
+        """The service's own words; what it says in half an answer may be clicks."""
+        mask = str if self._shows_addresses else without_addresses
+        return quoted(said, [self._credentials["pass"]], mask)
 
     def _named(self, parameters: Mapping[str, str]) -> Mapping[str, str]:
         return {

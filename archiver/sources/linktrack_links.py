@@ -8,6 +8,7 @@ import orjson
 
 from archiver.errors import SourceError, UnstableError, WindowError
 from archiver.model import Link
+from archiver.privacy import Treatment, treated_strings
 from archiver.sources.consistency import refuse_wrong_total, until_stable
 from archiver.sources.linktrack_client import LinktrackClient
 
@@ -28,8 +29,15 @@ class LinktrackLinks:
 
     lists_all = True
 
-    def __init__(self, client: LinktrackClient, *, page_size: int = 1000) -> None:
+    def __init__(
+        self,
+        client: LinktrackClient,
+        *,
+        page_size: int = 1000,
+        treat_address: Treatment | None = None,
+    ) -> None:
         self._client = client
+        self._treat_address = treat_address
         self._page_size = page_size
         self.served_at: datetime | None = None
 
@@ -78,7 +86,7 @@ class LinktrackLinks:
                 raise UnstableError("the number of links changed while they were read")
             total = envelope.total
             received += len(envelope.records)
-            links.update((link.key, link) for link in map(_link_of, envelope.records))
+            links.update((link.key, link) for link in map(self._link, envelope.records))
             if len(links) != received:
                 raise UnstableError("the service gave one link twice")
             progress(received, envelope.total or received)
@@ -105,7 +113,7 @@ class LinktrackLinks:
         newest = {"sort": "id", "order": "desc", "limit": str(_NEWEST), "offset": "0"}
         try:
             envelope = self._client.fetch_list("getLinks", "links", newest).envelope
-            listed = [_link_of(record) for record in envelope.records]
+            listed = [self._link(record) for record in envelope.records]
         except SourceError:
             return made
         said = made.link or ""
@@ -118,6 +126,12 @@ class LinktrackLinks:
         if found is None and len(begins_so) == 1:
             found = begins_so[0]
         return made if found is None else found._replace(clicks=None, unique_clicks=None)
+
+    def _link(self, record: Mapping[str, Any]) -> Link:
+        link = _link_of(record)
+        if link.extra is None or self._treat_address is None:
+            return link
+        return link._replace(extra=treated_strings(link.extra, self._treat_address))
 
 
 def _link_of(record: Mapping[str, Any]) -> Link:

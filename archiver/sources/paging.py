@@ -5,14 +5,14 @@ fit together: as many records as stated, the same statement on each page, none t
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import takewhile
+from itertools import pairwise
 from math import ceil
 
 from archiver.errors import UnstableError, WindowError
-from archiver.model import CLICK_ID, CLICKED_AT, Fetched, Page, Row, Split, Window
+from archiver.model import CLICK_ID, CLICKED_AT, Fetched, Page, Rejected, Row, Split, Window
 from archiver.sources.base import ClickReader, earliest
 from archiver.sources.consistency import refuse_ids_twice, refuse_wrong_total, until_stable
 from archiver.timestamps import parse_utc
@@ -41,7 +41,7 @@ class OffsetPaging:
         if isinstance(reading, Split) or not reading.needs_confirmation:
             return reading if isinstance(reading, Split) else reading.as_fetched()
         again = self._read(reader, window)
-        if isinstance(again, Split) or Counter(again.rows) != Counter(reading.rows):
+        if isinstance(again, Split) or again.content != reading.content:
             raise UnstableError("two readings of the window gave different clicks")
         return again.as_fetched()
 
@@ -65,7 +65,7 @@ class OffsetPaging:
 
     def _split(self, window: Window, reading: "_Reading", page: Page) -> list[Window]:
         """Smaller windows where the slice gets too large and time can still be divided."""
-        received = len(reading.rows) + len(page.rows)
+        received = reading.received + page.received
         if window.end - window.start <= _ONE_SECOND:
             if received > self.second_records:
                 raise WindowError(f"more than {self.second_records} records in one second")
@@ -88,10 +88,13 @@ class _Reading:
     """
 
     rows: list[Row] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
     ended: bool = False
-    by_outline: dict[tuple[Row, Row, int], Page] = field(default_factory=dict)
-    _tail: int = 0  # records at the end of `rows` that the next page gives again
+    by_outline: dict[Hashable, Page] = field(default_factory=dict)
+    _tail: int = 0  # records at the end of what was read that the next page gives again
+    _tail_rejected: int = 0  # those of them that can't be understood
+    _rejected_with_id: set[str] = field(default_factory=set)
     _pages_read: int = 0  # those that brought a record
     _border_within_second: bool = False
 
@@ -100,67 +103,106 @@ class _Reading:
         return self.pages[0].total
 
     @property
+    def received(self) -> int:
+        return len(self.rows) + len(self.rejected)
+
+    @property
+    def content(self) -> "Counter[Hashable]":
+        return Counter([*self.rows, *(record.text for record in self.rejected)])
+
+    @property
     def next_offset(self) -> int:
-        return len(self.rows) - self._tail
+        return self.received - self._tail
 
     @property
     def needs_confirmation(self) -> bool:
         """Without ids, only a second reading may show that the pages fit together."""
-        if self._pages_read < 2 or _has_ids(self.rows):
+        if self._pages_read < 2 or _has_ids(self.rows, self.rejected):
             return False
         return self.total is None or self._border_within_second
 
     def add(self, page: Page) -> None:
         self._refuse_repetition(page)
         again = self._tail
-        if len(page.rows) < again:
+        if page.received < again:
             raise UnstableError("records that were on one page are missing from the next")
-        del self.rows[len(self.rows) - again :]
+        self._refuse_rejected_twice(page)
+        del self.rows[len(self.rows) - (again - self._tail_rejected) :]
+        del self.rejected[len(self.rejected) - self._tail_rejected :]
         self.rows.extend(page.rows)
+        self.rejected.extend(page.rejected)
         self.pages.append(page)
-        self._pages_read += len(page.rows) > again
+        self._pages_read += page.received > again
         if self.total is None:
-            self.ended = not page.rows or len(page.rows) == again
+            self.ended = not page.received or page.received == again
         else:
-            self.ended = not page.rows or len(self.rows) >= self.total
-        self._tail = 0 if self.ended or _has_ids(page.rows) else self._last_second(page)
+            self.ended = not page.received or self.received >= self.total
+        one_by_one = self.ended or _has_ids(page.rows, page.rejected)
+        self._tail = 0 if one_by_one else self._last_second(page)
+        self._tail_rejected = sum(
+            record.position >= page.received - self._tail for record in page.rejected
+        )
 
     def _last_second(self, page: Page) -> int:
-        """How many records of the page's last second end it; 0 where it holds no other one."""
-        last = page.rows[-1][CLICKED_AT]
-        count = sum(1 for _ in takewhile(lambda row: row[CLICKED_AT] == last, reversed(page.rows)))
-        if count < len(page.rows):
-            return count
+        """How many records of the page's last second end it; 0 where it holds no other one.
+
+        A record without a time may be of the second before as well as of the one after: only
+        where two seconds are known to meet is there a border between them.
+        """
+        for count, (after, before) in enumerate(pairwise(_times_backwards(page)), 1):
+            if before != after and None not in (before, after):
+                return count
         self._border_within_second = True
         return 0
 
     def check(self) -> None:
         if any(page.total != self.total for page in self.pages):
             raise UnstableError("the service's total changed while the pages were read")
-        refuse_wrong_total(self.total, len(self.rows))
+        refuse_wrong_total(self.total, self.received)
         refuse_ids_twice(self.rows)
 
     def as_fetched(self) -> Fetched:
-        return Fetched(self.rows, earliest(page.served_at for page in self.pages))
+        served_at = earliest(page.served_at for page in self.pages)
+        return Fetched(self.rows, served_at, self.rejected)
+
+    def _refuse_rejected_twice(self, page: Page) -> None:
+        """Raise where a record with an id was on an earlier page too: another one was skipped."""
+        with_id = {record.text for record in page.rejected if record.id is not None}
+        if not self._tail and not with_id.isdisjoint(self._rejected_with_id):
+            raise UnstableError("the service gave one record twice")
+        self._rejected_with_id |= with_id
 
     def _refuse_repetition(self, page: Page) -> None:
         """Raise where a page comes again: that is no progress.
 
         Unless its clicks are alike and the total leaves room for all of them.
         """
-        if not page.rows:
+        if not page.received:
             return
-        outline = (page.rows[0], page.rows[-1], len(page.rows))
+        outline = (*page.rows[:1], *page.rows[-1:], *page.rejected[:1], page.received)
         earlier = self.by_outline.setdefault(outline, page)
-        if earlier is page or earlier.rows != page.rows:
+        same = earlier.rows == page.rows and earlier.rejected == page.rejected
+        if earlier is page or not same:
             return
-        all_alike = len(set(page.rows)) == 1
-        if not (all_alike and page.total is not None and len(self.rows) < page.total):
+        all_alike = len({*page.rows, *(record.text for record in page.rejected)}) == 1
+        if not (all_alike and page.total is not None and self.received < page.total):
             raise UnstableError(f"the service gave the same page again. {_BISECT}")
 
 
-def _has_ids(rows: Sequence[Row]) -> bool:
-    return all(row[CLICK_ID] is not None for row in rows)
+def _has_ids(rows: Sequence[Row], rejected: Sequence[Rejected]) -> bool:
+    return all(row[CLICK_ID] is not None for row in rows) and all(
+        record.id is not None for record in rejected
+    )
+
+
+def _times_backwards(page: Page) -> Iterator[str | None]:
+    """The time of each of the page's records, the last one first; None where it isn't known."""
+    if not page.rejected:
+        return (row[CLICKED_AT] for row in reversed(page.rows))
+    times: list[str | None] = [row[CLICKED_AT] for row in page.rows]
+    for record in page.rejected:
+        times.insert(record.position, record.clicked_at)
+    return reversed(times)
 
 
 def _cut_within(window: Window, rows: Sequence[Row]) -> list[Window]:
@@ -169,7 +211,8 @@ def _cut_within(window: Window, rows: Sequence[Row]) -> list[Window]:
     That is so whether the earliest clicks were read first or the latest. (A cut at the last
     record would leave a window that is too large by a few clicks, again and again.)
     """
-    cut = parse_utc(rows[len(rows) * 3 // 4][CLICKED_AT])
-    if window.start < cut < window.end:
-        return [Window(window.start, cut), Window(cut, window.end)]
+    if rows:
+        cut = parse_utc(rows[len(rows) * 3 // 4][CLICKED_AT])
+        if window.start < cut < window.end:
+            return [Window(window.start, cut), Window(cut, window.end)]
     return split(window, 2)

@@ -7,7 +7,7 @@ it in another encoding, with other escapes, or cut: then its words are left out 
 import html
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import md5
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -28,8 +28,11 @@ _LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
 _WORDS = re.compile(r"(?:(?:[A-Z]?[a-z]+|[A-Z]+|[0-9]{1,3})(?:[+/=_-]+|$))*")
 
 
-def quoted(said: bytes | str, secrets: Iterable[str]) -> str:
-    """The beginning of what a service said, in quotation marks; or that it is left out."""
+def quoted(said: bytes | str, secrets: Iterable[str], mask: Callable[[str], str] = str) -> str:
+    """The beginning of what a service said, in quotation marks; or that it is left out.
+
+    `mask` takes out of it what else isn't to be told, before it is cut.
+    """
     known = list(secrets)
     text = _text_of(said)
     shapes = {_letters(shape) for shape in _unescaped(text)}
@@ -43,7 +46,7 @@ def quoted(said: bytes | str, secrets: Iterable[str]) -> str:
             if len(hidden) < 4 or any(hidden in shape for shape in shapes):
                 return _LEFT_OUT
     # Cut when it is redacted: a secret of which a cut leaves the beginning isn't found any more.
-    shown = Redactor(known).redact(text.strip()[:_REDACTED])
+    shown = mask(Redactor(known).redact(text.strip()[:_REDACTED]))
     return repr(shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} …")
 
 

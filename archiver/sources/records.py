@@ -1,4 +1,7 @@
-"""From a service's records to clicks: known fields by their names, times to UTC, "" to nothing."""
+"""From a service's records to clicks: known fields by their names, times to UTC, "" to nothing.
+
+A page is read as one, by columns; only where that fails, record by record.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
@@ -7,7 +10,9 @@ from typing import Any, TypeAlias
 import orjson
 
 from archiver.errors import WindowError
-from archiver.model import Row
+from archiver.model import Rejected, Row
+from archiver.privacy import Treatment, treated_strings, treated_value
+from archiver.rejected import address_names, rejected
 
 Record: TypeAlias = Mapping[str, Any]
 
@@ -32,8 +37,15 @@ _UNIQUE = {"1": True, "true": True, "0": False, "false": False, None: None}
 _TEXT_OR_NOTHING = frozenset({str, type(None)})
 
 
+class _NotUnderstoodError(Exception):
+    """A record can't be understood. The reason quotes nothing of it."""
+
+
 class RecordReader:
-    """Reads one account's records. `names` gives a field another name than the contract's."""
+    """Reads one account's records. `names` gives a field another name than the contract's.
+
+    `treat_address` is what is done to addresses, before anything else sees them.
+    """
 
     def __init__(
         self,
@@ -42,21 +54,68 @@ class RecordReader:
         service: str,
         to_utc: Callable[[str], str],
         names: Mapping[str, str],
+        treat_address: Treatment | None = None,
     ) -> None:
         self._account = account
         self._service = service
         self._to_utc = to_utc
         self._names = {field: names.get(field, field) for field in CLICK_NAMES}
         self._known = frozenset(self._names.values())
+        self._treat_address = treat_address
+        self._has_seen_times = False
 
-    def read(self, records: Sequence[Record]) -> list[Row]:
-        """One row for each record, in their order.
+    def read(self, records: Sequence[Record]) -> tuple[list[Row], list[Rejected]]:
+        """One row for each record, in their order; and those that can't be understood.
 
         A field that is absent, null or empty is None. A number is the text that the service
-        sent. Raises WindowError, which names the record, where one can't be understood.
+        sent. Raises WindowError where no record has the field of the time at all, and none had it
+        before: then it isn't the records that are wrong.
         """
+        try:
+            rows = self._rows(records)
+        except _NotUnderstoodError:
+            return self._read_each(records)
+        self._has_seen_times = self._has_seen_times or bool(rows)
+        return rows, []
+
+    def _read_each(self, records: Sequence[Record]) -> tuple[list[Row], list[Rejected]]:
+        self._refuse_wrong_names(records)
+        rows: list[Row] = []
+        rejects: list[Rejected] = []
+        for position, record in enumerate(records):
+            try:
+                rows += self._rows([record])
+            except _NotUnderstoodError as error:
+                rejects.append(self._rejected(record, str(error), position))
+        return rows, rejects
+
+    def _refuse_wrong_names(self, records: Sequence[Record]) -> None:
+        name = self._names["clicked_at"]
+        self._has_seen_times = self._has_seen_times or any(name in record for record in records)
+        if not self._has_seen_times:
+            raise WindowError(
+                f"no record has the field {name}, the time of a click. If the service names its "
+                "fields differently, set [accounts.fields]"
+            )
+
+    def _rejected(self, record: Record, reason: str, position: int) -> Rejected:
+        try:
+            clicked_at = self._to_utc(record[self._names["clicked_at"]])
+        except (KeyError, TypeError, ValueError):
+            clicked_at = None
+        return rejected(
+            record,
+            reason,
+            names=self._names,
+            treat=self._treat_address,
+            clicked_at=clicked_at,
+            position=position,
+        )
+
+    def _rows(self, records: Sequence[Record]) -> list[Row]:
+        """One row for each record. Raises _NotUnderstoodError where there is none for one."""
         if _value_types(records) - _TEXT_OR_NOTHING:
-            records = [self._with_text(number, record) for number, record in enumerate(records)]
+            records = list(map(self._with_text, records))
         columns: dict[str, list[Any]] = {
             field: [record.get(name) or None for record in records]
             for field, name in self._names.items()
@@ -64,6 +123,9 @@ class RecordReader:
         instants = self._instants(columns["clicked_at"])
         extras = self._extras(records, columns["is_unique"])
         columns["is_unique"] = list(map(_UNIQUE.get, columns["is_unique"]))
+        if self._treat_address is not None:
+            treat = self._treat_address
+            columns["ip"] = [text and treat(text) for text in columns["ip"]]
         return list(
             zip(
                 repeat(self._account),
@@ -78,17 +140,11 @@ class RecordReader:
     def _instants(self, texts: list[str | None]) -> list[str]:
         try:
             return list(map(self._to_utc, texts))  # type: ignore[arg-type]
-        except (ValueError, TypeError):
-            return [self._instant(number, text) for number, text in enumerate(texts)]
-
-    def _instant(self, number: int, text: str | None) -> str:
-        try:
-            if text is not None:
-                return self._to_utc(text)
-            reason = "it has no time"
+        except TypeError:
+            reason: object = "it has no time"
         except ValueError as error:
-            reason = str(error)
-        raise self._not_understood(number, "clicked_at", reason)
+            reason = error
+        raise _NotUnderstoodError(f"{self._names['clicked_at']}: {reason}")
 
     def _extras(self, records: Sequence[Record], unique: list[str | None]) -> Iterable[str | None]:
         """What we don't know of each record, as JSON; and a uniqueness that we can't read."""
@@ -99,7 +155,7 @@ class RecordReader:
         name = self._names["is_unique"]
         readable = self._known - {name}
         return [
-            _as_json(
+            self._extra(
                 {
                     key: None if value == "" else value
                     for key, value in record.items()
@@ -109,22 +165,29 @@ class RecordReader:
             for record in records
         ]
 
-    def _with_text(self, number: int, record: Record) -> Record:
-        """The record with text in each known field; what can't be text raises WindowError."""
+    def _extra(self, unknown: dict[str, Any]) -> str | None:
+        if not unknown:
+            return None
+        extra = _as_json(unknown)
+        treat = self._treat_address
+        if treat is None:
+            return extra
+        for name in address_names(self._names) & unknown.keys():
+            unknown[name] = unknown[name] and treated_value(unknown[name], treat)
+            extra = _as_json(unknown)
+        # Where a key is an address, the keys' order may be another now.
+        return _as_json(orjson.loads(treated_strings(extra, treat)))
+
+    def _with_text(self, record: Record) -> Record:
+        """The record with text in each known field."""
         with_text = dict(record)
-        for field, name in self._names.items():
+        for name in self._known:
             value = record.get(name)
             if isinstance(value, bool):
                 with_text[name] = "true" if value else "false"
             elif not isinstance(value, str | None):
-                raise self._not_understood(number, field, f"a {type(value).__name__}, not a text")
+                raise _NotUnderstoodError(f"{name}: a {type(value).__name__}, not a text")
         return with_text
-
-    def _not_understood(self, number: int, field: str, reason: str) -> WindowError:
-        return WindowError(
-            f"record {number + 1} of a page can't be understood. If the service names its fields "
-            f"differently, set [accounts.fields]; {self._names[field]}: {reason}"
-        )
 
 
 def _value_types(records: Sequence[Record]) -> set[type]:
@@ -134,10 +197,8 @@ def _value_types(records: Sequence[Record]) -> set[type]:
     return types
 
 
-def _as_json(unknown: Mapping[str, Any]) -> str | None:
-    if not unknown:
-        return None
+def _as_json(unknown: Mapping[str, Any]) -> str:
     try:
         return orjson.dumps(unknown, option=orjson.OPT_SORT_KEYS).decode()
     except orjson.JSONEncodeError:
-        raise WindowError("a record has values nested too deep to be kept") from None
+        raise _NotUnderstoodError("it has values nested too deep to be kept") from None

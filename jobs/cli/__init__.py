@@ -25,6 +25,7 @@ COMMANDS = {
     "daemon": "Stay up, and archive what is due on a schedule.",
     "status": "Show what is archived, what is missing, and how the last runs went.",
     "export": "Write the archive's clicks, links or totals as JSON lines or CSV.",
+    "rejected": "List the records that can't be understood.",
     "make-link": "Make a tracking link and keep it.",
     "publish": "Write the pages of [[pages]] for the web.",
     "demo": "Try it out with a reference server on this machine.",

@@ -17,7 +17,15 @@ from archiver.errors import (
     WindowError,
 )
 from archiver.identity import facts_of, keys_of
-from archiver.model import CLICKED_AT, AccountReport, Fetched, Row, Split, Window
+from archiver.model import (
+    CLICKED_AT,
+    AccountReport,
+    Fetched,
+    Rejected,
+    Row,
+    Split,
+    Window,
+)
 from archiver.store import Commit
 from archiver.timestamps import LocalTimes, format_utc
 from archiver.windows import merge, split
@@ -405,6 +413,64 @@ def test_a_service_that_begins_or_ceases_to_give_ids(before, after):
     assert [w.startswith(f"{hour(n)}: ") for n, w in enumerate(report.warnings)] == [True, True]
     assert "began or ceased to give ids" in report.warnings[0]
     assert (report.errors, report.failed, report.windows) == ([], [], 1)
+
+
+def test_what_was_stored_under_another_ip_is_not_compared():
+    """Where its coverage was taken back, it isn't stored a second time: the window is named."""
+    store = Store()
+    archive(Source([in_hour(0, ip="192.0.2.17"), in_hour(2, ip="192.0.2.17")]), store, hour(0, 3))
+    now = [in_hour(n, ip="192.0.2.0") for n in range(4)]
+    terms = Terms("acme", LocalTimes("UTC"), SETTLE, comparable_from=hour(2).start)
+    report = Archiving(
+        terms, Source(now), store, AccountReport("acme"), clock=lambda: NOW
+    ).archive(map(hour, range(4)))
+    assert report.incomparable == [hour(0)]
+    assert (
+        "can't be compared with what the service gives now, for ids or ip ch"
+        in (report.warnings[0])
+    )
+    assert store.covered == [hour(0, 4)]
+    assert len(store.stored) == 5  # a gap is filled, and so is what comes after
+
+
+def test_an_id_is_comparable_whatever_became_of_the_address():
+    """It is the identity: nothing is doubled."""
+    store = Store()
+    archive(Source([in_hour(0, id="5", ip="192.0.2.17")]), store, hour(0))
+    terms = Terms("acme", LocalTimes("UTC"), SETTLE, comparable_from=hour(2).start)
+    source = Source([in_hour(0, id="5", ip="192.0.2.0")])
+    report = Archiving(terms, source, store, AccountReport("acme"), clock=lambda: NOW).archive(
+        [hour(0)]
+    )
+    assert (report.incomparable, report.new, len(store.stored)) == ([], 0, 1)
+
+
+# Records that can't be understood
+
+
+NONSENSE = Rejected("it has no time", "{}", "0" * 32, None, None, 0)
+
+
+def test_what_cannot_be_understood_is_committed_with_its_slice():
+    """Its window is covered; it is neither fetched nor new nor known, and no error here."""
+    store = Store()
+    source = Source([])
+    source.instead[hour(0)] = [Fetched([in_hour(0)], None, [NONSENSE, NONSENSE])]
+    report = archive(source, store, hour(0), hour(1))
+    by_window = {commit.window: list(commit.rejected) for commit in store.commits}
+    assert by_window == {hour(0): [NONSENSE, NONSENSE], hour(1): []}
+    assert (report.windows, report.fetched, report.new, report.duplicates) == (2, 1, 1, 0)
+    assert report.errors == []
+
+
+@pytest.mark.parametrize("served_at", [hour(0).start, None])
+def test_what_cannot_be_understood_waits_until_its_slice_has_settled(served_at):
+    """What isn't covered comes again: nothing of it is stored before."""
+    store = Store()
+    source = Source([])
+    source.instead[hour(2)] = [Fetched([], served_at, [NONSENSE])]
+    archive(source, store, hour(2))
+    assert [list(commit.rejected) for commit in store.commits] == [[NONSENSE]] * (not served_at)
 
 
 @pytest.mark.parametrize("rows", [[], [in_hour(0)]])

@@ -305,7 +305,7 @@ def test_the_form_of_an_answer_is_no_part_of_identity(name):
     reader = RecordReader(
         account="acme", service="linktrack", to_utc=LocalTimes("UTC").to_utc, names={}
     )
-    rows = reader.read(parse_envelope(BODIES[name], form, "history").records)
+    rows, _ = reader.read(parse_envelope(BODIES[name], form, "history").records)
     assert keys_of(rows) == keys_of([click(link_id="17", user_agent="u")])
 
 

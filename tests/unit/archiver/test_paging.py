@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from operator import itemgetter
 from random import Random
 
@@ -13,7 +14,17 @@ from hypothesis import strategies as st
 from support.clicks import click, unhurried
 
 from archiver.errors import UnstableError, WindowError
-from archiver.model import CLICKED_AT, Fetched, Page, Row, Split, Window
+from archiver.model import (
+    CLICK_FIELDS,
+    CLICK_ID,
+    CLICKED_AT,
+    Fetched,
+    Page,
+    Rejected,
+    Row,
+    Split,
+    Window,
+)
 from archiver.sources.base import Paging
 from archiver.sources.bisecting import BisectPaging
 from archiver.sources.consistency import ATTEMPTS
@@ -24,6 +35,7 @@ from archiver.windows import belonging
 START = datetime(2026, 11, 19, 12, tzinfo=UTC)
 SERVED = datetime(2026, 11, 20, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+IP = CLICK_FIELDS.index("ip")
 
 
 def at(second: int) -> str:
@@ -62,6 +74,8 @@ class Service:
     newest_first: bool = False
     lie: int = 0  # added to each total
     order: Callable[[], float] | None = None  # of clicks within a second, for each page anew
+    garbled: Callable[[Row], bool] = lambda _: False  # of which clicks it gives nonsense
+    garbles_time: bool = True
     before_page: Callable[["Service"], None] = lambda _: None
     asked: list[tuple[Window, int]] = field(default_factory=list)
 
@@ -85,18 +99,35 @@ class Service:
             shuffled = sorted(matching, key=lambda _: self.order())
             matching = sorted(shuffled, key=itemgetter(CLICKED_AT), reverse=self.newest_first)
         begin = offset if self.heeds_offset else 0
+        given_ = matching[begin : begin + self.cap]
         return Page(
-            matching[begin : begin + self.cap],
+            [row for row in given_ if not self.garbled(row)],
             total=len(matching) + self.lie if self.states_total else None,
             limit=self.states_limit,
             offset=begin if self.states_offset else None,
             served_at=SERVED + len(self.asked) * SECOND,
+            rejected=[
+                self._rejected(row, position)
+                for position, row in enumerate(given_)
+                if self.garbled(row)
+            ],
         )
+
+    def _rejected(self, row: Row, position: int) -> Rejected:
+        clicked_at = None if self.garbles_time else row[CLICKED_AT]
+        return Rejected("nonsense", repr(row), repr(row), row[CLICK_ID], clicked_at, position)
 
 
 def fetch_all(paging: Paging, service: Service, window: Window = HOUR) -> "Counter[Row]":
     """All clicks of a window, by way of however many splits."""
+    return fetch_all_and_rejected(paging, service, window)[0]
+
+
+def fetch_all_and_rejected(
+    paging: Paging, service: Service, window: Window = HOUR
+) -> "tuple[Counter[Row], Counter[str]]":
     clicks: Counter[Row] = Counter()
+    rejected: Counter[str] = Counter()
     waiting = [window]
     while waiting:
         part = waiting.pop()
@@ -107,7 +138,8 @@ def fetch_all(paging: Paging, service: Service, window: Window = HOUR) -> "Count
             waiting += fetched.windows
         else:
             clicks.update(belonging(fetched.rows, part))
-    return clicks
+            rejected.update(record.text for record in fetched.rejected)
+    return clicks, rejected
 
 
 def fetched_whole(paging: Paging, service: Service, window: Window = HOUR) -> Fetched:
@@ -526,3 +558,164 @@ def test_a_page_that_was_wrong_once_is_read_again():
 
     service.before_page = mend
     assert fetched_whole(BisectPaging(page_size=10), service).rows == numbered(5)
+
+
+# Records that can't be understood
+
+
+def garbles(share: int, seed: int) -> Callable[[Row], bool]:
+    """Of so many clicks of ten, always the same ones."""
+    return lambda row: Random(f"{seed}{row}").randrange(10) < share
+
+
+def told_apart(rows: list[Row], service: Service) -> "tuple[Counter[Row], Counter[str]]":
+    """What is to be had of them: clicks, and the texts of what is no click."""
+    nonsense = Counter(repr(row) for row in rows if service.garbled(row))
+    return Counter(row for row in rows if not service.garbled(row)), nonsense
+
+
+shares = st.sampled_from([1, 5, 9, 10])
+
+
+@unhurried
+@given(with_ids, st.integers(1, 9), st.integers(1, 30), flags, flags, flags, shares, st.integers())
+def test_offsets_count_what_cannot_be_understood(
+    rows, cap, budget, total, newest, times, share, seed
+):
+    """Nonsense among the records costs no click and no nonsense, and shifts no page."""
+    service = Service(rows, cap, states_total=total, newest_first=newest,
+                      garbled=garbles(share, seed), garbles_time=times)  # fmt: skip
+    found = fetch_all_and_rejected(OffsetPaging(slice_records=budget), service)
+    assert found == told_apart(rows, service)
+
+
+@unhurried
+@given(
+    st.lists(st.integers(0, 30), min_size=1, max_size=60),
+    flags,
+    shares,
+    st.integers(0, 2**32),
+)
+def test_ties_and_nonsense_lose_and_double_nothing(seconds, total, share, seed):
+    """Without ids too, whatever the order of a second's records, as long as it fits on a page."""
+    counts: Counter[int] = Counter()
+    rows = []
+    for second in seconds:
+        counts[second] += 1
+        if counts[second] <= 9:
+            rows.append(click(at(second), ip=f"{len(rows):02}"))
+    service = Service(rows, states_total=total, order=Random(seed).random,
+                      garbled=garbles(share, seed), garbles_time=False)  # fmt: skip
+    assert fetch_all_and_rejected(OffsetPaging(), service) == told_apart(rows, service)
+
+
+@pytest.mark.parametrize("orders", [("abcdef", "bacdef"), ("abcdef", "abdcfe"), ("acbdfe",) * 2])
+def test_nonsense_without_a_time_is_no_border_between_seconds(orders):
+    """It may be of the second before: a page doesn't begin with it, whatever the others' order."""
+    rows = [click(at("abcdef".index(ip) // 2), ip=ip) for ip in "abcdef"]
+    service = Service(rows, cap=4, states_total=False, garbled=lambda row: row[IP] in "bc")
+    places = iter(place for order in cycle(orders) for place in order)
+    service.order = lambda: next(places)
+    assert fetch_all_and_rejected(OffsetPaging(), service) == told_apart(rows, service)
+
+
+@unhurried
+@given(without_ids, st.integers(1, 9), st.integers(1, 30), flags, flags, flags, shares)
+def test_nonsense_without_ids_is_whole_or_an_error(rows, cap, budget, total, newest, times, share):
+    """In an order that doesn't change it is exact, or an error, never less."""
+    service = Service(rows, cap, states_total=total, newest_first=newest,
+                      garbled=garbles(share, 1), garbles_time=times)  # fmt: skip
+    try:
+        found = fetch_all_and_rejected(OffsetPaging(slice_records=budget), service)
+    except UnstableError:
+        assert max(Counter(rows).values()) >= 2 * cap
+        assert not total
+        return
+    assert found == told_apart(rows, service)
+
+
+def test_nonsense_that_comes_again_shows_a_shift():
+    """Its id was on an earlier page: a click was skipped, and the slice is read again."""
+    service = Service(numbered(25), states_total=False, newest_first=True,
+                      garbled=lambda row: int(row[CLICK_ID]) == 15)  # fmt: skip
+
+    def insert(service: Service) -> None:
+        if len(service.asked) == 2:
+            service.rows = [*service.rows, click(at(100), id="100")]
+
+    service.before_page = insert
+    clicks, rejected = fetch_all_and_rejected(OffsetPaging(), service)
+    assert (clicks.total(), len(clicks), rejected.total()) == (25, 25, 1)
+
+
+def test_the_total_counts_nonsense():
+    """As many records as stated, whatever they are; one that is missing is missed."""
+    for lie, count in ((0, 25), (1, 25), (-1, 25)):
+        service = Service(numbered(count), lie=lie, garbled=lambda row: row[CLICK_ID] > "000011")
+        if lie == 0:
+            fetched = fetched_whole(OffsetPaging(), service)
+            assert (len(fetched.rows), len(fetched.rejected)) == (12, 13)
+        else:
+            with pytest.raises(UnstableError, match=rf"states {count + lie} clicks and gave \d+"):
+                OffsetPaging().fetch(service, HOUR)
+
+
+@pytest.mark.parametrize("total", [True, False])
+def test_a_page_of_nonsense_that_comes_again_is_an_error(total):
+    """A service that gives its first page for ever is found out by its nonsense as well."""
+    service = Service(numbered(25), heeds_offset=False, states_total=total, garbled=lambda _: True)
+    with pytest.raises(UnstableError):
+        OffsetPaging().fetch(service, HOUR)
+    assert len(service.asked) <= 9
+
+
+@unhurried
+@given(with_ids | without_ids, st.integers(1, 9), flags, flags, flags, shares)
+def test_bisection_counts_what_cannot_be_understood(rows, cap, total, newest, times, share):
+    """A page full of nonsense is a full page; where each second fits on one, all is had."""
+    service = Service(rows, cap, states_total=total, newest_first=newest, heeds_offset=False,
+                      garbled=garbles(share, 1), garbles_time=times)  # fmt: skip
+    per_second = Counter(row[CLICKED_AT] for row in rows)
+    if max(per_second.values(), default=0) <= (cap if total else cap - 1):
+        found = fetch_all_and_rejected(BisectPaging(page_size=cap), service)
+        assert found == told_apart(rows, service)
+
+
+@pytest.mark.parametrize("cap", [60, 80])
+def test_a_hidden_cap_shows_by_nonsense_too(cap):
+    """Halves with more nonsense than the whole show that the whole was cut short."""
+    rows = numbered(200, second=lambda number: number * 10)
+    service = Service(rows, cap, states_total=False, heeds_offset=False, garbled=lambda _: True)
+    clicks, rejected = fetch_all_and_rejected(BisectPaging(page_size=1000), service)
+    assert (clicks.total(), len(rejected), rejected.total()) == (0, 200, 200)
+
+
+def test_nonsense_of_the_next_second_makes_no_second_too_full():
+    """Where the end is in, a second that was asked alone is believed."""
+    rows = numbered(6, second=lambda _: 7) + numbered(9, second=lambda _: 8)[6:]
+    service = Service(rows, cap=8, states_total=False, end_is_in=True,
+                      garbled=lambda row: row[CLICK_ID] in {"000000", "000006"})  # fmt: skip
+    fetched = fetched_whole(BisectPaging(page_size=8), service, span(7, 8))
+    assert (len(fetched.rows), len(fetched.rejected)) == (5, 1)
+
+
+@pytest.mark.parametrize("total", [True, False])
+def test_nonsense_counts_for_a_slices_budget(total):
+    """Memory is bounded whatever the service gives: a window of nonsense alone is split too."""
+    rows = numbered(300, second=lambda number: number * 10)
+    service = Service(rows, states_total=total, garbled=lambda _: True)
+    paging = OffsetPaging(slice_records=40)
+    assert isinstance(paging.fetch(service, HOUR), Split)
+    assert fetch_all_and_rejected(paging, service)[1].total() == 300
+    assert max(offset for _, offset in service.asked) <= 50
+    crowded = Service(numbered(95, second=lambda _: 7), states_total=total, garbled=lambda _: True)
+    with pytest.raises(WindowError, match="more than 50 records in one second"):
+        OffsetPaging(slice_records=20, second_records=50).fetch(crowded, span(7, 8))
+
+
+def test_nonsense_with_an_id_on_a_border_is_no_shift():
+    """Among clicks without ids the last second comes again with the next page, ids and all."""
+    rows = [click(at(n // 3), ip=f"{n:02}", id=None if n % 3 else f"{n:02}") for n in range(30)]
+    service = Service(rows, cap=8, garbles_time=False)
+    service.garbled = lambda row: row[CLICK_ID] is not None
+    assert fetch_all_and_rejected(OffsetPaging(), service) == told_apart(rows, service)

@@ -166,7 +166,7 @@ class TestToUtc:
     @settings(deadline=None, max_examples=300)
     @given(
         st.sampled_from(sorted(available_timezones())),
-        st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1)),  # noqa: DTZ001
+        st.datetimes(datetime(2, 1, 3), datetime(9998, 1, 1)),  # noqa: DTZ001
     )
     def test_it_is_the_slow_way_in_every_zone(self, zone, local):
         """In any zone, in any year, the answer is dateutil's."""
@@ -240,19 +240,18 @@ class TestToUtc:
         ],
     )
     def test_what_is_no_time_is_refused(self, text):
-        """The error quotes the text, also when its minute is remembered."""
+        """Also when its minute is remembered."""
         times = LocalTimes("America/New_York")
         times.to_utc("2026-11-19 03:15:30")
-        with pytest.raises(ValueError, match="not a time") as error:
+        with pytest.raises(ValueError, match="not a time"):
             times.to_utc(text)
-        assert repr(text) in str(error.value)
 
-    @pytest.mark.parametrize("text", ["2026-11-19 03:15:30" + "x" * 999, "x" * 999])
-    def test_a_long_text_is_not_quoted(self, text):
-        """A part of it could be a part of what isn't to be told."""
-        with pytest.raises(ValueError, match=r"a text of [\d,]+ characters") as error:
+    @pytest.mark.parametrize("text", ["192.0.2.17", "2026-11-19 03:15:30" + "x" * 9, "x" * 999])
+    def test_what_is_no_time_is_not_quoted(self, text):
+        """It could be anything, such as what isn't to be told."""
+        with pytest.raises(ValueError, match="not a time such as") as error:
             LocalTimes("UTC").to_utc(text)
-        assert "xx" not in str(error.value)
+        assert str(error.value) == "not a time such as 2026-11-19 08:15:30"
 
     @pytest.mark.parametrize(
         ("zone", "text"),
@@ -267,6 +266,25 @@ class TestToUtc:
         """What isn't between the years 1 and 9999 in UTC is a ValueError, never an overflow."""
         with pytest.raises(ValueError, match="not a time on the calendar"):
             LocalTimes(zone).to_utc(text)
+
+    @pytest.mark.parametrize(
+        ("text", "refused"),
+        [
+            ("0001-01-01 00:00:00", True),
+            ("0001-12-31 23:59:59", True),
+            ("0002-01-01 00:00:00", False),
+            ("9998-12-31 23:59:59", False),
+            ("9999-01-01 00:00:00", True),
+            ("9999-12-31 23:59:59", True),
+        ],
+    )
+    def test_the_calendars_ends_are_no_times(self, text, refused):
+        """Programs write them for no time at all."""
+        if refused:
+            with pytest.raises(ValueError, match="a time in the calendar's first or last year"):
+                LocalTimes("UTC").to_utc(text)
+        else:
+            assert LocalTimes("UTC").to_utc(text)[:19] == text.replace(" ", "T")
 
     @settings(deadline=None)
     @given(st.text(max_size=30) | st.from_regex(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\Z"))

@@ -71,18 +71,6 @@ def test_an_unexpected_exception_harms_no_other_account(new_archive) -> None:
     assert PASSWORD not in str(report)
 
 
-def test_what_this_version_cannot_do_is_that_accounts_error(new_archive) -> None:
-    """The others are archived; nothing is fetched for it, and its run is in the ledger."""
-    archive = new_archive(names=("well", "other"))
-    archive.path.write_text(archive.path.read_text() + 'ip = "hash"\n')
-    report = archive.run(NOON)
-    well, other = report.accounts
-    assert (report.outcome, well.new, other.outcome) == ("partial", 2, "failed")
-    assert "ip: " in other.error
-    assert not other.unexpected
-    assert exit_code(report) == 3
-
-
 def test_a_period_that_is_none_for_one_account_is_its_error(new_archive) -> None:
     """A ConfigError in a plan is told where it belongs."""
     archive = new_archive(names=("bad", "well"))

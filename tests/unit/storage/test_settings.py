@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.clicks import click
 
 from archiver.errors import ConfigError
 from archiver.model import Window
 from archiver.store import Commit
+from archiver.timestamps import format_utc
 from storage.opening import Archive, open_archive
 from storage.settings import IdentitySettings
 
@@ -26,6 +28,11 @@ def archive(tmp_path):
 def hold(archive: Archive, settings: IdentitySettings, name: str = "acme") -> None:
     with archive.transaction():
         archive.settings.hold_account(name, settings)
+
+
+def hold_ip(archive: Archive, ip: str) -> str | None:
+    with archive.transaction():
+        return archive.settings.hold_ip("acme", ip)
 
 
 def cover(archive: Archive, start: datetime, end: datetime, name: str = "acme") -> None:
@@ -115,21 +122,50 @@ def test_another_store_is_refused(tmp_path, first, then):
 
 
 def test_a_changed_ip_stops_the_lookback(archive):
-    """What was archived under another `ip` isn't looked back at; what comes later is."""
+    """What was archived under another `ip` isn't looked back at; what comes later is. It is said
+    once, with both values and the time.
+    """
     cover(archive, NOW - 2 * HOUR, NOW)
-    hold(archive, replace(GIVEN, ip="hash"))
+    told = hold_ip(archive, "hash")
+    assert told.startswith(
+        "ip was 'keep' and is now 'hash': what is archived before 2026-11-19T12"
+    )
     assert archive.settings.lookback_from("acme") == NOW
     cover(archive, NOW, NOW + HOUR)
-    hold(archive, replace(GIVEN, ip="hash"))
+    assert hold_ip(archive, "hash") is None
     assert archive.settings.lookback_from("acme") == NOW
-    hold(archive, GIVEN)
+    assert "ip was 'hash' and is now 'keep'" in hold_ip(archive, "keep")
     assert archive.settings.lookback_from("acme") == NOW + HOUR
 
 
 def test_a_changed_ip_without_an_archive_stops_nothing(archive):
-    """Where nothing is covered, there is nothing that isn't to be looked at."""
+    """Where nothing is covered, there is nothing that isn't to be looked at, nor to be said."""
+    assert hold_ip(archive, "drop") is None
+    assert archive.settings.lookback_from("acme") is None
+
+
+def test_what_is_stored_and_not_covered_any_more_is_not_looked_back_at(archive):
+    """Coverage that was taken back, before or after the change, makes nothing comparable."""
+    row = click(format_utc(NOW - timedelta(seconds=1)))
+    archive.store.commit(Commit("acme", Window(NOW - HOUR, NOW), [row], ["k"], {}, NOW))
+    with archive.transaction():
+        archive.ledger.cut_coverage("acme", NOW - HOUR)
+    assert f"before {format_utc(NOW)} stays" in hold_ip(archive, "truncate")
+    assert archive.settings.lookback_from("acme") == NOW
+    cover(archive, NOW, NOW + 2 * HOUR)
+    hold_ip(archive, "drop")
+    with archive.transaction():
+        archive.ledger.cut_coverage("acme", NOW)
+    hold_ip(archive, "keep")
+    assert archive.settings.lookback_from("acme") == NOW + 2 * HOUR
+
+
+def test_an_account_that_is_held_again_keeps_its_ip(archive):
+    """Whoever only makes a link doesn't take over what a run has to say."""
+    cover(archive, NOW - HOUR, NOW)
     hold(archive, replace(GIVEN, ip="drop"))
     assert archive.settings.lookback_from("acme") is None
+    assert "ip was 'keep'" in hold_ip(archive, "drop")
 
 
 def test_the_lookback_of_one_account_stops_alone(archive):
