@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ COMMAND_SECONDS = 300
 WAIT_SECONDS = 60
 
 _NSPAWN = (
+    # It shuts down with whoever started it, even if that is killed.
+    "setpriv", "--pdeathsig=TERM",
     "systemd-nspawn", "--directory=/", "--volatile=yes", "--tmpfs=/usr/local",
     "--private-network", "--register=no", "--link-journal=no", "--console=pipe",
 )  # fmt: skip
@@ -128,7 +130,8 @@ def why_not() -> str | None:
 @contextmanager
 def booted(environ: Mapping[str, str], binds: Mapping[Path, str]) -> Iterator[Machine]:
     """Boot a machine that sees these folders, and shut it down."""
-    with _own_cgroup() as enter, closing(_Listener()) as listener:
+    with _own_cgroup() as enter, ExitStack() as listening:
+        listener = listening.enter_context(closing(_Listener()))
         process = subprocess.Popen(
             [
                 *(*enter, *_NSPAWN, f"--machine={_NAME}", *_unit_options()),
@@ -143,7 +146,9 @@ def booted(environ: Mapping[str, str], binds: Mapping[Path, str]) -> Iterator[Ma
             env={"PATH": os.environ["PATH"], "NOTIFY_SOCKET": listener.name},
         )
         try:
-            yield Machine(listener.wait_for_leader(process), environ)
+            leader = listener.wait_for_leader(process)
+            listening.close()  # it tells more, and would wait until that is read
+            yield Machine(leader, environ)
         finally:
             process.send_signal(signal.SIGTERM)
             try:

@@ -241,6 +241,6 @@ def test_roots_crontab_hears_of_a_stale_archive(machine) -> None:
     machine(f"systemctl start {RUN}")
     told = machine(command, user=cron)
     assert (told.out, told.err) == ("", "")
-    told = machine(command.replace("26h", "1s"), code=3, user=cron)
+    told = machine("sleep 2; " + command.replace("26h", "1s"), code=3, user=cron)
     assert told.out == ""
     assert "acme" in told.err
