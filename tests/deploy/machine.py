@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BOOT_SECONDS = 120
-COMMAND_SECONDS = 300
-WAIT_SECONDS = 60
+COMMAND_SECONDS = 900
+WAIT_SECONDS = 180
 
 _NSPAWN = (
     # It shuts down with whoever started it, even if that is killed.
