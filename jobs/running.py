@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archiver.config import Config
-from archiver.errors import ArchiveBusyError, ArchiverError
+from archiver.errors import ArchiveBusyError, ArchiverError, ConfigError
 from archiver.model import AccountReport, RunReport
 from archiver.redaction import Redactor
 from jobs.archiving import Job
+from jobs.guarded import guarded_as
 from jobs.logs import tell
 from jobs.metrics import write_metrics
 from jobs.pings import HURRIED, PATIENT, Patience, Ping, Signal, read_ping, secrets_of
@@ -31,12 +32,18 @@ class Notices:
     def of(cls, config: Config, environ: Mapping[str, str], secrets: list[str]) -> "Notices":
         """What the configuration asks for; the ping's address joins the secrets.
 
-        Raises ConfigError where the variable with the address isn't set.
+        Raises ConfigError where the variable with the address isn't set, or where the metrics
+        would overwrite what is needed.
         """
-        variable = config.notify.healthcheck_url_env
+        variable, path = config.notify.healthcheck_url_env, config.notify.metrics_file
         ping = read_ping(variable, environ) if variable else None
         secrets.extend(secrets_of(ping) if ping else ())
-        return cls(secrets, ping, config.notify.metrics_file)
+        what = path and guarded_as(path, config)
+        if what:
+            raise ConfigError(
+                f"notify.metrics_file: {path} would overwrite {what}. Name another file"
+            )
+        return cls(secrets, ping, path)
 
 
 def run_noticed(job: Job, notices: Notices) -> RunReport:
@@ -47,7 +54,7 @@ def run_noticed(job: Job, notices: Notices) -> RunReport:
     """
     hearing = _Hearing(job, notices)
     try:
-        report = job.execute(begun=hearing.begun)
+        report = job.execute(hearing.begun)
     except ArchiveBusyError:
         raise
     except Exception as error:

@@ -314,6 +314,23 @@ def test_the_variable_must_be_set(archive):
         Notices.of(load_config(archive.path), {}, [])
 
 
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("secret.prom", "a password file"),
+        ("archive/m.prom", "the archive, whose folder is its alone"),
+    ],
+)
+def test_a_metrics_file_that_would_overwrite_what_is_needed(archive, path, what):
+    """It is an error of the configuration, before anything is done."""
+    text = archive.path.read_text().replace(
+        'password_env = "PASSWORD"', 'password_file = "secret.prom"'
+    )
+    archive.path.write_text(f'{text}[notify]\nmetrics_file = "{path}"\n')
+    with pytest.raises(ConfigError, match=f"notify.metrics_file: .*{path} would overwrite {what}"):
+        Notices.of(load_config(archive.path), {}, [])
+
+
 # Metrics
 
 
