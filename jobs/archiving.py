@@ -28,6 +28,7 @@ from jobs.turn import SKEW, Observer, Observers, Turn, system_clock
 from storage.opening import Archive, open_archive
 from storage.settings import IdentitySettings
 
+#: Of how many reasons for which records were rejected an error tells.
 _KINDS_TOLD = 5
 
 MakePlan = Callable[[Turn], Plan]

@@ -44,7 +44,8 @@ def test_a_new_one_is_exit_code_3_once(link_archiver, address, history, store) -
     [account] = told.json["accounts"]
     assert (told.json["outcome"], account["outcome"]) == ("partial", "partial")
     assert (account["new"], account["fetched"], account["duplicates"]) == (1, 1, 0)
-    assert told.err == f"link-archiver: acme: {account['error']}\n"
+    assert told.err.startswith(f"link-archiver: acme: {account['error']} [run ")
+    assert told.err.count("\n") == 1
     assert account["error"] == (
         "2 new records can't be understood: clicked_at: it has no time (1); title: a list, not a "
         "text (1). Kept beside the clicks: see `link-archiver rejected`"
@@ -120,11 +121,14 @@ def test_wrong_names_of_fields_are_no_rejected_records(link_archiver, address, h
 
 
 def test_check_tells_of_them_before(link_archiver, history, address) -> None:
-    """At the service: exit code 3, with the reason and what becomes of them."""
+    """With the reason and what becomes of them; where all are such, it is exit code 3."""
     TestArchive(link_archiver.folder, address, format="json", settle="150m")
-    told = link_archiver("check", code=3)
+    told = link_archiver("check")
     assert "2 of its 3 records can't be understood (clicked_at: it has no time)" in told.out
     assert "[accounts.fields]" in told.out
+    history.records = [(at, {"clicked_at": "yesterday"}) for at, _ in history.records]
+    told = link_archiver("check", code=3)
+    assert "FAIL  acme: 3 of its 3 records can't be understood" in told.out
 
 
 @pytest.mark.parametrize("ip", ["truncate", "hash", "drop"])
