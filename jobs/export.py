@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO, Literal
 from zoneinfo import ZoneInfo
 
@@ -108,7 +109,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
     It takes the place of whatever has the name, a link or a pipe too.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Not by the process number: in a container the next one has the same.
+    part = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
         with _told(path):
             with part.open("xb") as file:

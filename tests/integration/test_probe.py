@@ -22,7 +22,7 @@ IT_HEEDS_WINDOWS = "it gives the clicks of the time that it is asked for"
 
 
 def findings(archive: TestArchive) -> list[str]:
-    found = list(check(load_config(archive.path), lambda _: PASSWORD, lambda: NOW))
+    found = list(check(load_config(archive.path), lambda _: PASSWORD, lambda: datetime.now(UTC)))
     return [f"{exit_code([each])} {each.text}" for each in found if each.subject == "acme"]
 
 
