@@ -5,7 +5,6 @@ What is committed is whole whenever that comes: it is what a crash would leave, 
 
 import os
 import signal
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType, MappingProxyType
@@ -29,26 +28,24 @@ def signals_as_exceptions(exit_codes: Mapping[int, int] = MappingProxyType({})) 
     The exit code is 128 + the signal's number, unless another is given for it. Should something
     hang on the way out, such as a name's resolution, the process ends all the same.
     """
-    timers: list[threading.Timer] = []
 
     def end(number: int, _: FrameType | None) -> None:
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         exit_code = exit_codes.get(number, 128 + number)
-        last = threading.Timer(_ENDED_AFTER_SECONDS, os._exit, [exit_code])
-        last.daemon = True
-        last.start()
-        timers.append(last)
+        # No thread that waits: starting one takes a lock that may be held just now.
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(exit_code))
+        signal.setitimer(signal.ITIMER_REAL, _ENDED_AFTER_SECONDS)
         raise EndedBySignal(number, exit_code)
 
     # What is ignored stays so: `nohup`, and what a shell puts into the background.
     heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, end) for number in heeded}
+    before[signal.SIGALRM] = signal.getsignal(signal.SIGALRM)
     try:
         yield
     finally:
-        for timer in timers:
-            timer.cancel()
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
 
