@@ -5,14 +5,14 @@ them. Whatever isn't a whole document of the right shape raises WindowError: an 
 document or a text with status 200 must never pass for "no clicks".
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from operator import attrgetter
+from typing import Any, Literal
 from xml.etree import ElementTree as ET
-from xml.parsers import expat
 
 from archiver.errors import WindowError
+from archiver.sources.documents import parse_json, parse_xml
 
 _NO_ERROR = frozenset({"", "0", "00", "0.0", "false", "none", "null"})
 
@@ -66,12 +66,8 @@ Stated = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]] | None]
 
 def _parse_json(body: bytes, list_name: str) -> Stated:
     try:
-        text = body.decode(json.detect_encoding(body), "surrogatepass")
-        # Numbers stay as they are written: JSON and XML give the same text, and 1.10 stays 1.10.
-        document = json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse)
-        if _may_hold_surrogates(text):
-            document = _without_surrogates(document)
-    except (ValueError, RecursionError) as error:
+        document = parse_json(body)
+    except ValueError as error:
         raise _not_whole("JSON", error) from None
     if not isinstance(document, dict):
         raise _not_whole("JSON", "not an object")
@@ -83,92 +79,65 @@ def _parse_json(body: bytes, list_name: str) -> Stated:
     return document, records
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _may_hold_surrogates(text: str) -> bool:
-    """Whether JSON text holds surrogates: escaped, or written as if they were characters."""
-    if "\\ud" in text or "\\uD" in text:
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
-def _without_surrogates(value: Any) -> Any:
-    """A lone surrogate isn't text and can't be stored: U+FFFD stands in its place."""
-    if isinstance(value, str):
-        if value.isascii():
-            return value
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    return value
-
-
 def _parse_xml(body: bytes, list_name: str) -> Stated:
     try:
-        _refuse_doctype(body)
-        root = ET.fromstring(body)  # noqa: S314 - no doctype, and so no entities
-    except (ET.ParseError, expat.ExpatError, ValueError, LookupError) as error:
+        root = parse_xml(body)
+    except ValueError as error:
         raise _not_whole("XML", error) from None
     if root.tag != "response":
         raise _not_whole("XML", "its root isn't <response>")
+    if _has_text([root.text, *map(_tail_of, root)]):
+        raise WindowError("the service's answer has text beside what it states")
     lists = root.findall(list_name)
-    stated = {child.tag: child.text for child in root if child.tag != list_name}
+    stated = {child.tag: _all_text(child) for child in root if child.tag != list_name}
     if len(stated) + len(lists) != len(root):
         raise WindowError("the service's answer states something twice")
     if not lists:
         return stated, None
     if len(lists) > 1:
         raise WindowError(f"the service's answer has {list_name} more than once")
-    if _has_text(lists[0]):
-        raise WindowError(f"the service's answer has text where {list_name} should be")
-    return stated, [_record(element) for element in lists[0]]
+    return stated, _records(lists[0])
 
 
-def _has_text(element: ET.Element) -> bool:
-    """Whether more than blanks stand between an element's children, or in place of them."""
-    texts = (element.text, *(child.tail for child in element))
+_tail_of = attrgetter("tail")
+
+
+def _has_text(texts: Iterable[str | None]) -> bool:
+    """Whether more than blanks stand between elements, or in place of them."""
     return any(text is not None and not text.isspace() for text in texts)
 
 
-def _record(element: ET.Element) -> Mapping[str, str | None]:
-    if element.tag != "record":
+def _all_text(element: ET.Element) -> str | None:
+    return "".join(element.itertext()) if len(element) else element.text
+
+
+def _records(history: ET.Element) -> list[dict[str, str | None]]:
+    """The records of a list: the text of each field. What else there is mustn't be lost."""
+    fields = sum(map(len, history))
+    elements = list(history.iter())[1:]
+    if any(record.tag != "record" for record in history):
         raise WindowError("the service's answer has something else where a record should be")
-    record = {child.tag: child.text for child in element}
-    if len(record) != len(element):
-        raise WindowError("a record of the service's answer has a field twice")
-    if any(map(len, element)):
+    if len(elements) != len(history) + fields:
         raise WindowError("a record of the service's answer has elements within a field")
-    return record
+    within = {history.text, *(record.text for record in history)}
+    after = set(map(_tail_of, elements)) if any(map(_tail_of, elements)) else set()
+    if _has_text(within | after):
+        raise WindowError("the service's answer has text where records or fields should be")
+    records = [{field.tag: field.text for field in record} for record in history]
+    if sum(map(len, records)) != fields:
+        raise WindowError("a record of the service's answer has a field twice")
+    if any(map(ET.Element.keys, elements)):
+        for record, element in zip(records, history, strict=True):
+            record.update(_attributes(element))
+    return records
 
 
-class _RootReached(Exception):  # noqa: N818 - a signal that all is well
-    pass
+def _attributes(element: ET.Element) -> Mapping[str, str]:
+    """A record's attributes, as `@name`, and its fields', as `field@name`: fields like any other.
 
-
-def _refuse_doctype(body: bytes) -> None:
-    """Refuse a document type, the way in for entities that swell, whatever the encoding.
-
-    It can only stand before the root: so nothing after the root's beginning is read.
+    No element can have such a name.
     """
-
-    def refuse(*_: object) -> None:
-        raise ValueError("it has a document type")
-
-    def reached(*_: object) -> None:
-        raise _RootReached
-
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = reached
-    try:
-        parser.Parse(body, True)
-    except _RootReached:
-        return
+    found = {f"@{name}": value for name, value in element.items()}
+    for field in element:
+        found.update((f"{field.tag}@{name}", value) for name, value in field.items())
+    return found
