@@ -108,7 +108,7 @@ class Page:
     """One answer of the service: its records as rows, and what it states about them.
 
     `total`, `limit` and `offset` are None where the service doesn't state them; `served_at` is
-    the service's clock (HTTP `Date`) when it answered.
+    the service's clock (HTTP `Date`) when it answered, `size_bytes` how large the answer was.
     """
 
     rows: list[Row]
@@ -116,6 +116,7 @@ class Page:
     limit: int | None = None
     offset: int | None = None
     served_at: datetime | None = None
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ class AccountReport:
     incomparable: list[Window] = field(default_factory=list)  # ids began or ceased within
     aborted: bool = False  # not all windows were tried
     unexpected: bool = False  # an error of ours
+    refused: bool = False  # its login, by the service
 
     @property
     def duplicates(self) -> int:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from archiver.config import Config
 from archiver.config_account import Account
 from archiver.engine import Archiving, Terms
-from archiver.errors import ArchiverError, ConfigError, StoreError
+from archiver.errors import ArchiverError, ConfigError, RefusedError, StoreError
 from archiver.model import AccountReport, RunReport
 from archiver.plan import Plan, beyond
 from archiver.redaction import Redactor
@@ -27,6 +27,12 @@ from jobs.totals import keep_totals
 from jobs.turn import SKEW, Observer, Observers, Turn, system_clock
 from storage.opening import Archive, open_archive
 from storage.settings import IdentitySettings
+
+_Login = tuple[str, str, str, str]  # service, base_url, login, password
+_REFUSED_BEFORE = (
+    "another account has the same login, and the service has just refused it. Nothing was sent: "
+    "too many refusals could lock it. Check the account's login, its password and its base_url"
+)
 
 MakePlan = Callable[[Turn], Plan]
 Hold = Callable[[Path], AbstractContextManager[None]]
@@ -58,25 +64,34 @@ class Job:
                 begun()
                 with open_archive(directory, self.config.archive.store) as archive:
                     _hold_settings(archive, accounts)
-                    return RunReport([self._turn(account, archive) for account in accounts])
+                    refused: set[_Login] = set()
+                    return RunReport([self._turn(each, archive, refused) for each in accounts])
         except StoreError as error:
             reports = [AccountReport(a.name, errors=[str(error)]) for a in accounts]
             for report in reports:
                 self.observer.end(report)
             return RunReport(reports)
 
-    def _turn(self, account: Account, archive: Archive) -> AccountReport:
-        """One account's part; whatever goes wrong in it is in its report, and in the ledger's."""
+    def _turn(self, account: Account, archive: Archive, refused: set[_Login]) -> AccountReport:
+        """One account's part; whatever goes wrong in it is in its report, and in the ledger's.
+
+        A login in `refused` isn't used again: it could be locked. One that is refused is added.
+        """
+        login = (account.service, account.base_url, account.login, self.passwords[account.name])
         report = AccountReport(account.name)
         try:
             with archive.transaction():
                 number = archive.runs.start(account.name, self.command, self.run_id, self.clock())
             with _all_told(report), closing(self._service(account)) as service:
+                if login in refused:
+                    raise RefusedError(_REFUSED_BEFORE)
                 self._take(
                     Turn(
                         account, archive, service, self.clock(), self.clock, report, self.observer
                     )
                 )
+            if report.refused:
+                refused.add(login)
             self._redact(report)
             with archive.transaction():
                 archive.runs.finish(number, report, self.clock())

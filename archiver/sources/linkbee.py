@@ -3,14 +3,14 @@
 Its `pass` is the password's MD5 as 16 raw bytes, percent-encoded: bytes, never text.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import md5
 
-from archiver.errors import AccountError, UnavailableError, WindowError
+from archiver.errors import AccountError, RefusedError, UnavailableError, WindowError
 from archiver.model import Link, MissedLink, RefusedLink
 from archiver.sources.base import is_link, name_in
+from archiver.sources.documents import parse_json
 from archiver.sources.quoting import quoted_of_digest
 from archiver.sources.transport import Answer, Transport
 
@@ -40,7 +40,7 @@ _UNANSWERED_IN_A_ROW = 10
 _MAY_EXIST = "The link may have been made: look at the service before you make it again"
 
 
-class _RefusedError(AccountError):
+class _RefusedError(RefusedError):
     """The service said no to one request; the next one may be about another link."""
 
 
@@ -143,8 +143,8 @@ class LinkbeeLinks:
     def _value(self, answer: Answer, task: str) -> str:
         """The task's value. Raises AccountError where it is refused, WindowError for nonsense."""
         try:
-            document = json.loads(answer.body, parse_int=str, parse_float=str)
-        except (ValueError, RecursionError):
+            document = parse_json(answer.body)
+        except ValueError:
             document = None
         if not isinstance(document, dict) or answer.status != 200:
             raise WindowError(

@@ -95,4 +95,5 @@ class LinktrackSource:
             limit=envelope.limit,
             offset=envelope.offset,
             served_at=listing.served_at,
+            size_bytes=listing.size_bytes,
         )
