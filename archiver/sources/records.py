@@ -99,7 +99,7 @@ class RecordReader:
         name = self._names["is_unique"]
         readable = self._known - {name}
         return [
-            _as_json(
+            as_json(
                 {
                     key: None if value == "" else value
                     for key, value in record.items()
@@ -134,7 +134,8 @@ def _value_types(records: Sequence[Record]) -> set[type]:
     return types
 
 
-def _as_json(unknown: Mapping[str, Any]) -> str | None:
+def as_json(unknown: Mapping[str, Any]) -> str | None:
+    """What isn't known of a record, as one text; None for nothing. Raises WindowError."""
     if not unknown:
         return None
     try:
