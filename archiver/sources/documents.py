@@ -21,6 +21,9 @@ UNCOUNTED_BYTES = 1024 * 1024
 #: The tag of an element holds its namespace whole: a long one would multiply.
 MAX_NAMESPACE = 100
 
+_ENCODING = re.compile(
+    r"utf-?8|utf-?16|(us-)?ascii|(iso-?8859|latin|windows|cp)[-_]?\d+|koi8-[ru]", re.IGNORECASE
+)
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -85,7 +88,7 @@ def parse_xml(body: bytes) -> ET.Element:
     _refuse_many(body, b"<\"'", MAX_PARTS)
     _refuse_many(body, b"&\n\r", MAX_PIECES)
     try:
-        _refuse_what_swells(body)
+        _refuse_harmful(body)
         return ET.fromstring(body)  # noqa: S314 - no doctype, and so no entities
     except (ET.ParseError, expat.ExpatError) as error:
         raise ValueError(str(error)) from None
@@ -97,12 +100,17 @@ class _RootReached(Exception):  # noqa: N818 - a signal that all is well
     pass
 
 
-def _refuse_what_swells(body: bytes) -> None:
+def _refuse_harmful(body: bytes) -> None:
     """Refuse what becomes much of little: a document type's entities, and long namespaces.
 
-    That is so whatever the encoding. A document type can only stand before the root: where
-    nothing speaks of namespaces, nothing after the root's beginning is read.
+    And encodings that are none of text as services write it, of which Python knows many. All of
+    it can only stand before the root, but for namespaces: where nothing speaks of them, nothing
+    after the root's beginning is read.
     """
+
+    def refuse_other_encodings(_: object, encoding: str | None, *__: object) -> None:
+        if encoding and not _ENCODING.fullmatch(encoding):
+            raise ValueError("its encoding is unknown")
 
     def refuse_doctype(*_: object) -> None:
         raise ValueError("it has a document type")
@@ -115,6 +123,7 @@ def _refuse_what_swells(body: bytes) -> None:
         raise _RootReached
 
     parser = expat.ParserCreate(namespace_separator="}")
+    parser.XmlDeclHandler = refuse_other_encodings
     parser.StartDoctypeDeclHandler = refuse_doctype
     parser.StartNamespaceDeclHandler = refuse_long
     if not _mentions_namespaces(body):

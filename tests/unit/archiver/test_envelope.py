@@ -457,7 +457,19 @@ def test_what_xml_cannot_hold_is_an_error(bad):
         one(f"<a>{bad}</a>")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "ISO-8859-1", "windows-1252"])
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        "utf-8",
+        "UTF-8",
+        "utf-16",
+        "ISO-8859-1",
+        "iso-8859-15",
+        "latin1",
+        "windows-1252",
+        "cp1252",
+    ],
+)
 def test_the_declared_encoding_counts(encoding):
     """Text is decoded as the document says."""
     text = f"<?xml version='1.0' encoding='{encoding}'?>" + xml(
@@ -466,7 +478,11 @@ def test_the_declared_encoding_counts(encoding):
     assert parse_xml(text.encode(encoding)).records == [{"a": "Grüße"}]
 
 
-@pytest.mark.parametrize("encoding", ["no-such-thing", "shift_jis", "utf-7"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["no-such-thing", "shift_jis", "utf-7", "utf-32", "unicode_escape", "raw_unicode_escape",
+     "idna", "punycode", "undefined", "rot13", "zlib", "cp037", "windows-99", "x" * 99],
+)  # fmt: skip
 def test_an_encoding_that_cannot_be_read_is_an_error(encoding):
     """An unknown encoding is an error of ours, whatever the parser thinks of it."""
     with pytest.raises(WindowError, match="isn't a whole XML"):
