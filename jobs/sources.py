@@ -19,7 +19,7 @@ from archiver.timestamps import LocalTimes
 #: What an account's slices under way may hold in memory together: some 0.7 kB a record; and where
 #: records are large, so many bytes of answers.
 RECORDS_IN_FLIGHT = 40_000
-BYTES_IN_FLIGHT = 64 * 1024 * 1024
+BYTES_IN_FLIGHT = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def parse_envelope(body: bytes, form: Literal["xml", "json"], list_name: str) ->
     stated, records = (_parse_xml if form == "xml" else _parse_json)(body, list_name)
     error = str(stated.get("error") or "").strip().lower() not in _NO_ERROR
     if records is None and not error:
-        raise WindowError(f"the service's answer has no {list_name}")
+        raise _unfit(f"the service's answer has no {list_name}")
     return Envelope(
         error=error,
         message=str(stated.get("msg") or ""),
@@ -50,15 +50,18 @@ def _count(stated: Mapping[str, Any], name: str) -> int | None:
     if text is None or text == "":
         return None
     if not (isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 19):
-        raise WindowError(f"the service's answer has no number as its {name}")
+        raise _unfit(f"the service's answer has no number as its {name}")
     return int(text)
 
 
-def _not_whole(form: str, reason: object) -> WindowError:
+def _unfit(reason: str) -> WindowError:
     return WindowError(
-        f"the service's answer isn't a whole {form} document ({reason}). If it answers so each "
-        "time, check the account's base_url and format"
+        f"{reason}. If it answers so each time, check the account's base_url and format"
     )
+
+
+def _not_whole(form: str, reason: object) -> WindowError:
+    return _unfit(f"the service's answer isn't a whole {form} document ({reason})")
 
 
 Stated = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]] | None]
@@ -75,7 +78,7 @@ def _parse_json(body: bytes, list_name: str) -> Stated:
     if records is None:
         return document, None
     if not isinstance(records, list) or not all(type(record) is dict for record in records):
-        raise WindowError(f"the service's answer has something else than records as {list_name}")
+        raise _unfit(f"the service's answer has something else than records as {list_name}")
     return document, records
 
 
@@ -87,15 +90,15 @@ def _parse_xml(body: bytes, list_name: str) -> Stated:
     if root.tag != "response":
         raise _not_whole("XML", "its root isn't <response>")
     if _has_text([root.text, *map(_tail_of, root)]):
-        raise WindowError("the service's answer has text beside what it states")
+        raise _unfit("the service's answer has text beside what it states")
     lists = root.findall(list_name)
     stated = {child.tag: _all_text(child) for child in root if child.tag != list_name}
     if len(stated) + len(lists) != len(root):
-        raise WindowError("the service's answer states something twice")
+        raise _unfit("the service's answer states something twice")
     if not lists:
         return stated, None
     if len(lists) > 1:
-        raise WindowError(f"the service's answer has {list_name} more than once")
+        raise _unfit(f"the service's answer has {list_name} more than once")
     return stated, _records(lists[0])
 
 
@@ -116,16 +119,16 @@ def _records(history: ET.Element) -> list[dict[str, str | None]]:
     fields = sum(map(len, history))
     elements = list(history.iter())[1:]
     if any(record.tag != "record" for record in history):
-        raise WindowError("the service's answer has something else where a record should be")
+        raise _unfit("the service's answer has something else where a record should be")
     if len(elements) != len(history) + fields:
-        raise WindowError("a record of the service's answer has elements within a field")
+        raise _unfit("a record of the service's answer has elements within a field")
     within = {history.text, *(record.text for record in history)}
     after = set(map(_tail_of, elements)) if any(map(_tail_of, elements)) else set()
     if _has_text(within | after):
-        raise WindowError("the service's answer has text where records or fields should be")
+        raise _unfit("the service's answer has text where records or fields should be")
     records = [{field.tag: field.text for field in record} for record in history]
     if sum(map(len, records)) != fields:
-        raise WindowError("a record of the service's answer has a field twice")
+        raise _unfit("a record of the service's answer has a field twice")
     if any(map(ET.Element.keys, elements)):
         for record, element in zip(records, history, strict=True):
             record.update(_attributes(element))

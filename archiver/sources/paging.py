@@ -33,10 +33,10 @@ class OffsetPaging:
     """
 
     slice_records: int = 20_000
-    slice_bytes: int = 32 * 1024 * 1024
+    slice_bytes: int = 16 * 1024 * 1024
     slice_pages: int = 500
     second_records: int = 100_000
-    second_bytes: int = 64 * 1024 * 1024
+    second_bytes: int = 40 * 1024 * 1024
 
     def fetch(self, reader: ClickReader, window: Window) -> Fetched | Split:
         return until_stable(lambda: self._fetch_once(reader, window))
@@ -72,8 +72,12 @@ class OffsetPaging:
         """Smaller windows where the slice gets too large and time can still be divided."""
         is_a_second = window.end - window.start <= _ONE_SECOND
         total = page.total
-        if total is not None and total > self.slice_records and not is_a_second:
-            return split(window, ceil(total / self.slice_records))
+        if total is not None and not is_a_second:
+            first = (reading.pages or [page])[0]
+            expected_bytes = total * first.size_bytes / max(1, len(first.rows))
+            parts = ceil(max(total / self.slice_records, expected_bytes / self.slice_bytes))
+            if parts > 1:
+                return split(window, parts)
         records = reading.next_offset + len(page.rows)
         if not page.rows or (total is not None and records >= total):
             return []  # it has come to its end

@@ -416,7 +416,7 @@ def test_a_window_of_large_or_small_pages_is_split(total, bound):
     rows = numbered(300, second=lambda number: number * 10)
     service = Service(rows, states_total=total, page_bytes=1_000)
     assert isinstance(OffsetPaging(**bound).fetch(service, HOUR), Split)
-    assert len(service.asked) == 4
+    assert len(service.asked) == (1 if total and "slice_bytes" in bound else 4)
     assert fetch_all(OffsetPaging(**bound), service) == Counter(rows)
 
 
