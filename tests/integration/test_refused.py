@@ -47,7 +47,22 @@ class Gate:
 
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_refused_credentials_go_out_once(tmp_path, refusal):
-    """With eight requests in flight, months to fetch, totals to keep and a past to look at."""
+    """With eight requests in flight, months to fetch, and totals to keep."""
+    gate = Gate(REFUSALS[refusal], "another")
+    with scripted(gate) as address:
+        archive = TestArchive(
+            tmp_path, address, since="2025-01-01", format="json", concurrency=8, totals=True
+        )
+        assert archive.run(NOON).outcome == "failed"
+        assert (gate.refused, gate.taken) == (1, 0)
+        gate.password = PASSWORD
+        assert archive.run(NOON).outcome == "complete"
+    assert archive.status(NOON)["gaps"] == []
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_refusal_that_is_met_before_the_first_slice_is_heeded(tmp_path, refusal):
+    """Where the service is first asked for its clock, its no counts for all that follows."""
     gate = Gate(REFUSALS[refusal])
     settings = {"format": "json", "concurrency": 8, "totals": True}
     with scripted(gate) as address:

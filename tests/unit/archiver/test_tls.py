@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
-from support.raw import drip, raw_server
+from support.raw import raw_server
 
 from archiver.errors import AccountError, UnavailableError
 from archiver.sources import transport
@@ -118,24 +118,32 @@ def test_plain_http_behind_https_is_named():
 
 def test_a_handshake_that_drips_is_ended():
     """The deadline is for all of an exchange, and shaking hands is its beginning."""
+    sent = 0
 
     def talk(connection: socket.socket) -> None:
+        nonlocal sent
         connection.sendall(b"\x16\x03\x03\x40\x00")  # a greeting of 16 KB follows
-        drip(b"\x02", 0.1)(connection)
+        for _ in range(100):
+            time.sleep(0.05)
+            connection.sendall(b"\x02")
+            sent += 1
 
     with raw_server(talk) as (url, arrivals):
         address = url.replace("http:", "https:")
         with pytest.raises(UnavailableError, match=r"no whole answer within 0\.3 seconds"):
             send(address, deadline=QUICK)
     assert len(arrivals) == 3
+    assert sent < 100
 
 
 def test_a_stop_ends_a_handshake():
     """Nor does anybody sit out one whose other side says nothing."""
+    ends: list[bytes] = []
 
     def talk(connection: socket.socket) -> None:
         sender.close()
-        connection.recv(1)
+        connection.settimeout(5)  # half of what a connection may take
+        ends.append(connection.recv(1))
 
     sender = Transport()
     with raw_server(talk) as (url, arrivals):
@@ -143,6 +151,7 @@ def test_a_stop_ends_a_handshake():
         with pytest.raises(AccountError, match="stopped"):
             sender.send(address, {"pass": "secret"})
     assert len(arrivals) == 1
+    assert ends == [b""]
 
 
 def test_a_handshake_that_breaks_off_is_tried_again():

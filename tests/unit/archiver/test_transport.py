@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.raw import drip, raw_server
+from support.raw import drip, raw_server, read_request
 from support.scripted import Reply, scripted
 from urllib3.util import connection
 
@@ -437,6 +437,27 @@ def test_a_deadline_is_for_each_answer_anew():
         begun = time.monotonic()
         while time.monotonic() - begun < 0.5:
             assert sender.send(url, PARAMETERS).body == b"fine"
+
+
+def test_a_deadline_holds_on_a_connection_that_is_used_again():
+    """One that has served well may drip the next time."""
+    sent = 0
+
+    def talk(connection: socket.socket) -> None:
+        nonlocal sent
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine")
+        if len(arrivals) == 1 and read_request(connection):
+            connection.sendall(BODY)
+            for _ in range(100):
+                time.sleep(0.05)
+                connection.sendall(b"x")
+                sent += 1
+
+    with raw_server(talk) as (url, arrivals), closing(Transport(deadline=QUICK)) as sender:
+        assert sender.send(url, PARAMETERS).body == b"fine"
+        assert sender.send(url, PARAMETERS).body == b"fine"
+    assert len(arrivals) == 2
+    assert 0 < sent < 50
 
 
 @pytest.mark.parametrize("beginning", [b"", HEADERS, BODY, ENDLESS + b"<response/>"])
