@@ -1,6 +1,6 @@
 """Bytes to a document, JSON or XML: whole, at a cost that is known beforehand, nothing dropped.
 
-Both functions raise ValueError, which says why, for whatever isn't a whole document; and
+Both parsers raise ValueError, which says why, for whatever isn't a whole document; and
 WindowError for one that is too large to be taken apart.
 """
 
@@ -21,6 +21,7 @@ UNCOUNTED_BYTES = 1024 * 1024
 #: The tag of an element holds its namespace whole: a long one would multiply.
 MAX_NAMESPACE = 100
 
+_MARKS_AND_BLANKS = b"\xef\xbb\xbf\xfe\xff \t\r\n"
 _ENCODING = re.compile(
     r"utf-?8|utf-?16|(us-)?ascii|(iso-?8859|latin|windows|cp)[-_]?\d+|koi8-[ru]", re.IGNORECASE
 )
@@ -137,6 +138,16 @@ def _refuse_harmful(body: bytes) -> None:
 def _mentions_namespaces(body: bytes) -> bool:
     narrow = body.replace(b"\0", b"") if b"\0" in body else body  # UTF-16
     return b"xmlns" in narrow
+
+
+def head_of(body: bytes) -> bytes:
+    """What a body begins with, whatever the encoding of Unicode and the blanks before it."""
+    return body[:256].replace(b"\0", b"").lstrip(_MARKS_AND_BLANKS)
+
+
+def is_plain_text(head: bytes) -> bool:
+    """Whether a body that begins so is neither empty nor XML nor HTML nor JSON."""
+    return head[:1] not in (b"", b"<", b"{", b"[", b'"')
 
 
 def _refuse_many(body: bytes, marks: bytes, limit: int) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from archiver.errors import AccountError, RefusedError, SourceError, WindowError
 from archiver.sources.base import is_link
+from archiver.sources.documents import head_of, is_plain_text
 from archiver.sources.envelope import Envelope, parse_envelope
 from archiver.sources.quoting import quoted
 from archiver.sources.transport import Answer, Transport
@@ -23,7 +24,6 @@ _REMEDIES = {
 _FINAL = frozenset({401, 403, 404, 405})
 _REFUSED_LOGIN = frozenset({200, 401, 403})
 _BEGINS = {"xml": b"<", "json": b"{"}
-_BYTE_ORDER_MARKS_AND_BLANKS = b"\xef\xbb\xbf\xfe\xff \t\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,9 @@ class LinktrackClient:
 
     def _parse(self, answer: Answer, list_name: str) -> Envelope:
         """The answer's envelope, if it is no error in any of the service's ways to say so."""
-        head = _head(answer.body)
+        head = head_of(answer.body)
         has_never_answered = answer.status == 200 and not self._has_answered
-        if head.startswith(b"Error:") or (has_never_answered and _is_plain_text(head)):
+        if head.startswith(b"Error:") or (has_never_answered and is_plain_text(head)):
             # It may mean anything from wrong credentials to too many requests: asking again
             # could lock the account.
             raise RefusedError(f"{_CHECK_LOGIN}: the service says {self._quoted(answer.body)}")
@@ -140,15 +140,6 @@ class LinktrackClient:
             return parse_envelope(answer.body, self._form, list_name).message
         except WindowError:
             return ""
-
-
-def _head(body: bytes) -> bytes:
-    """What a body begins with, whatever the encoding of Unicode."""
-    return body[:256].replace(b"\0", b"").lstrip(_BYTE_ORDER_MARKS_AND_BLANKS)
-
-
-def _is_plain_text(head: bytes) -> bool:
-    return head[:1] not in (b"", b"<", b"{", b"[", b'"')
 
 
 def _begins_as(form: Literal["xml", "json"], head: bytes) -> bool:
