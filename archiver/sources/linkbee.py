@@ -40,7 +40,7 @@ _UNANSWERED_IN_A_ROW = 10
 _MAY_EXIST = "The link may have been made: look at the service before you make it again"
 
 
-class _RefusedError(RefusedError):
+class _OneRefusedError(RefusedError):
     """The service said no to one request; the next one may be about another link."""
 
 
@@ -87,7 +87,7 @@ class LinkbeeLinks:
     def _ask_for(self, link: str) -> tuple[Link | RefusedLink | MissedLink, WindowError | None]:
         try:
             return Link(key=link, link=link, clicks=self._hits({"link": link})), None
-        except _RefusedError as error:
+        except _OneRefusedError as error:
             return RefusedLink(link, str(error)), None
         except WindowError as error:
             return MissedLink(link, str(error)), error
@@ -131,7 +131,7 @@ class LinkbeeLinks:
         answer = self._transport.send_once(self._base_url, named, "get")
         try:
             link = self._value(answer, task)
-        except _RefusedError:
+        except _OneRefusedError:
             raise
         except (RefusedError, WindowError) as error:
             raise AccountError(f"{_MAY_EXIST}. {error}") from None
@@ -159,7 +159,7 @@ class LinkbeeLinks:
             raise RefusedError(text) if is_refusal else WindowError(text)
         if str(document.get("error") or "0") != "0":
             said = quoted_of_digest(str(document.get("msg")), self._password)
-            raise _RefusedError(
+            raise _OneRefusedError(
                 f"Linkbee refuses {task}. Check the account's login, its password and its links; "
                 f"it says {said}"
             )

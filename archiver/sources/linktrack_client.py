@@ -23,6 +23,8 @@ _REMEDIES = {
 }
 _FINAL = frozenset({401, 403, 404, 405})
 _REFUSED_LOGIN = frozenset({200, 401, 403})
+#: First answers that are HTML, or of another form, before it is taken that all will be.
+_MISFITS = 3
 _BEGINS = {"xml": b"<", "json": b"{"}
 
 
@@ -55,6 +57,7 @@ class LinktrackClient:
         self._parameter_names = parameter_names or {}
         self._has_answered = False
         self._final: AccountError | None = None
+        self._misfits = 0
 
     def close(self) -> None:
         self._transport.close()
@@ -121,7 +124,8 @@ class LinktrackClient:
             text = f"{error}; it says {self._quoted(answer.body)}"
             if self._has_answered or _begins_as(self._form, head):
                 raise WindowError(text) from None
-            raise AccountError(text) from None
+            self._misfits += 1
+            raise (AccountError if self._misfits >= _MISFITS else WindowError)(text) from None
         if envelope.error:
             raise self._refused(answer.status, envelope.message)
         self._has_answered = True

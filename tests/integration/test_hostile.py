@@ -252,7 +252,7 @@ def test_links_that_never_end_harm_no_clicks(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("reply", "requests"),
     [
-        (Reply(b"<html>Welcome</html>"), 1),
+        (Reply(b"<html>Welcome</html>"), 3),
         (Reply(b"", 500), (UNANSWERED_IN_A_ROW + 1) * TRIES),
         (Reply(b'{"history": ['), FAILED_IN_A_ROW + 1),
         (Reply(b"", 429, (("Retry-After", "3600"),)), 1),

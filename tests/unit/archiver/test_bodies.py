@@ -120,7 +120,9 @@ def test_an_endless_body_is_left_at_the_cap(head, endless):
         ("identity", b"fine"),
         ("utf-8", b"fine"),
     ],
-)
+    ids=["gzip", "its name in other letters", "its old name", "three members", "a line's end",
+         "padding", "no name", "none", "a mistake"],
+)  # fmt: skip
 def test_gzip_is_unpacked(encoding, packed):
     """Of one member or several, with or without something after its end; what isn't, stays."""
     assert read(packed, ("Content-Encoding", encoding)) == b"fine"

@@ -8,12 +8,13 @@ import pytest
 from support.scripted import Reply, scripted
 
 from archiver.errors import AccountError, RefusedError, SourceError, WindowError
-from archiver.model import Link
+from archiver.model import Link, MissedLink, RefusedLink
 from archiver.sources.linkbee import LinkbeeLinks
 from archiver.sources.transport import Transport
 
 LINKS = ["http://linkbee.com/1", "http://linkbee.com/2", "http://linkbee.com/3"]
-Fetch = Callable[..., tuple[list[Link], SourceError | None]]
+Found = list[Link | RefusedLink | MissedLink]
+Fetch = Callable[..., tuple[Found, SourceError | None]]
 
 
 def hits(number: object, **more: object) -> Reply:
@@ -27,14 +28,14 @@ def fetch() -> Iterator[Fetch]:
 
         def fetched(
             script: Callable[[dict[str, str]], Reply],
-        ) -> tuple[list[Link], SourceError | None]:
+        ) -> tuple[Found, SourceError | None]:
             links = LinkbeeLinks(
                 base_url=stack.enter_context(scripted(script)),
                 login="john",
                 password="pass-word",
                 transport=stack.enter_context(closing(Transport(method="get"))),
             )
-            found: list[Link] = []
+            found: Found = []
             try:
                 found += links.fetch_links(LINKS, lambda *_: None)
             except SourceError as error:
@@ -119,19 +120,31 @@ def test_a_link_that_is_refused_harms_no_other(fetch):
     """An answer in the right form is about one link."""
     replies = [hits(9), hits(1), hits("", error=1, msg="unknown link"), hits(3)]
     found, error = fetch(lambda _: replies.pop(0))
-    assert [link.clicks for link in found] == [9, 1, 3]
-    assert type(error) is WindowError
-    assert "unknown link" in str(error)
+    assert error is None
+    assert [type(link) for link in found] == [Link, Link, RefusedLink, Link]
+    assert "unknown link" in found[2].reason
+
+
+def test_a_made_link_that_is_half_a_text_is_told():
+    """A text in place of JSON may be the link all the same: it may have been made."""
+    with (
+        scripted(lambda _: Reply(b"http://linkbee.com/a1")) as url,
+        closing(Transport(method="get")) as transport,
+    ):
+        links = LinkbeeLinks(base_url=url, login="", password="", transport=transport)
+        with pytest.raises(AccountError, match="may have been made"):
+            links.quicken("x")
 
 
 def test_a_made_link_holds_no_half_characters():
-    """It is kept in the ledger: what isn't text can't be."""
+    """It would be kept in the ledger: what isn't text can't be."""
     with (
         scripted(lambda _: Reply(rb'{"error": 0, "quicken": "http://linkbee.com/\ud800"}')) as url,
         closing(Transport(method="get")) as transport,
     ):
-        made = LinkbeeLinks(base_url=url, login="", password="", transport=transport).quicken("x")
-    assert made.link == "http://linkbee.com/\ufffd"
+        links = LinkbeeLinks(base_url=url, login="", password="", transport=transport)
+        with pytest.raises(AccountError, match="no link"):
+            links.quicken("x")
 
 
 def test_a_redirect_is_the_accounts_failure(fetch):

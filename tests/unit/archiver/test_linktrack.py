@@ -295,13 +295,28 @@ def test_what_says_nothing_of_the_login_is_no_refusal_of_it(open_source, status)
     ],
 )
 def test_another_kind_of_document_as_a_first_answer_ends_the_account(open_source, said) -> None:
-    """Where the first answer isn't even of the form that was asked for, none will be."""
+    """Where the first three aren't even of the form that was asked for, none will be."""
     asked = []
     source = open_source(lambda form: asked.append(form) or Reply(said))
     for _ in range(2):
+        with pytest.raises(WindowError, match="whole JSON document"):
+            source.read_page(HOUR)
+    for _ in range(2):
         with pytest.raises(AccountError, match=r"whole JSON document.*base_url and format"):
             source.read_page(HOUR)
-    assert len(asked) == 1
+    assert len(asked) == 3
+
+
+def test_one_document_of_another_kind_is_this_windows(open_source) -> None:
+    """The first window that is asked for may be the one that is broken."""
+    answers = [Reply(b"<html>Out of order</html>"), page(), Reply(b"<html/>"), Reply(b"<html/>")]
+    source = open_source(lambda _: answers.pop(0))
+    with pytest.raises(WindowError):
+        source.read_page(HOUR)
+    assert source.read_page(HOUR).rows == []
+    for _ in range(2):
+        with pytest.raises(WindowError):
+            source.read_page(HOUR)
 
 
 @pytest.mark.parametrize("said", [b"", b" ", b'{"error": 0, "hist', b'{"error": 0}', b"{}{}"])
