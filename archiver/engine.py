@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from archiver.errors import AccountError, StoreError, UnavailableError, WindowError
+from archiver.errors import AccountError, RefusedError, StoreError, UnavailableError, WindowError
 from archiver.fetching import fetch_slices
 from archiver.identity import Known, moved_ids, reconcile, speaks_of_ids, without_ids
 from archiver.model import CLICK_ID, AccountReport, Fetched, Row, Window
@@ -91,6 +91,7 @@ class Archiving:
                     self._progress(window)
         except (AccountError, StoreError) as error:
             self.report.aborted = True
+            self.report.refused = isinstance(error, RefusedError)
             self.report.errors.append(str(error))
         return self.report
 

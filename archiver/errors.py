@@ -7,6 +7,7 @@
     │   └── CorruptArchiveError 3   look at the named file before anything else writes to it
     ├── SourceError             3   something could not be fetched; it is fetched next time
     │   ├── AccountError            no other window of this account can do better in this run
+    │   │   └── RefusedError        nor may its login be used again: that could lock it
     │   └── WindowError             this window is left uncovered, the others go on
     │       ├── UnavailableError    the service doesn't answer; after a few of these, all wait
     │       └── UnstableError       the pages shifted while they were read: read them again
@@ -56,6 +57,10 @@ class SourceError(ArchiverError):
 
 class AccountError(SourceError):
     """The account can't be fetched in this run: credentials, address, unreachable host."""
+
+
+class RefusedError(AccountError):
+    """The service refused the account's login, or said no in a way that may mean that."""
 
 
 class WindowError(SourceError):

@@ -24,15 +24,17 @@ def fetch_slices(
     Whoever holds `waiting` may change its order between two slices.
     """
     ended = False
+    allowed = 1
     under_way: dict[Future[Fetched | Split], Window] = {}
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="fetch")
     try:
         while waiting or under_way:
-            while waiting and len(under_way) < concurrency:
+            while waiting and len(under_way) < allowed:
                 window = waiting.popleft()
                 under_way[pool.submit(source.fetch, window)] = window
             done = _first_done(under_way)
             window = under_way.pop(done)
+            allowed = concurrency
             try:
                 fetched = done.result()
             except WindowError as error:

@@ -120,7 +120,7 @@ class Page:
 
     Records that can't be understood stand beside them: `received` counts both. `total`, `limit`
     and `offset` are None where the service doesn't state them; `served_at` is the service's clock
-    (HTTP `Date`) when it answered.
+    (HTTP `Date`) when it answered, `size_bytes` how large the answer was.
     """
 
     rows: list[Row]
@@ -129,6 +129,7 @@ class Page:
     offset: int | None = None
     served_at: datetime | None = None
     rejected: list[Rejected] = field(default_factory=list)
+    size_bytes: int = 0
 
     @property
     def received(self) -> int:
@@ -175,6 +176,7 @@ class AccountReport:
     )  # what is stored there can't be compared
     aborted: bool = False  # not all windows were tried
     unexpected: bool = False  # an error of ours
+    refused: bool = False  # its login, by the service
 
     @property
     def duplicates(self) -> int:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from archiver.config import Config
 from archiver.config_account import Account
 from archiver.engine import Archiving, Terms
-from archiver.errors import ArchiverError, ConfigError, StoreError
+from archiver.errors import ArchiverError, ConfigError, RefusedError, StoreError
 from archiver.model import AccountReport, RunReport
 from archiver.plan import Plan, beyond
 from archiver.redaction import Redactor
@@ -30,6 +30,12 @@ from storage.settings import IdentitySettings
 
 #: Of how many reasons for which records were rejected an error tells.
 _KINDS_TOLD = 5
+
+_Login = tuple[str, str, str, str]  # service, base_url, login, password
+_REFUSED_BEFORE = (
+    "another account has the same login, and the service has just refused it. Nothing was sent: "
+    "too many refusals could lock it. Check the account's login, its password and its base_url"
+)
 
 MakePlan = Callable[[Turn], Plan]
 Hold = Callable[[Path], AbstractContextManager[None]]
@@ -61,25 +67,39 @@ class Job:
                 begun()
                 with open_archive(directory, self.config.archive.store) as archive:
                     changes = _hold_settings(archive, accounts)
-                    return RunReport([self._turn(a, archive, changes[a.name]) for a in accounts])
+                    refused: set[_Login] = set()
+                    return RunReport(
+                        [self._turn(a, archive, changes[a.name], refused) for a in accounts]
+                    )
         except StoreError as error:
             reports = [AccountReport(a.name, errors=[str(error)]) for a in accounts]
             for report in reports:
                 self.observer.end(report)
             return RunReport(reports)
 
-    def _turn(self, account: Account, archive: Archive, changes: Sequence[str]) -> AccountReport:
-        """One account's part; whatever goes wrong in it is in its report, and in the ledger's."""
+    def _turn(
+        self, account: Account, archive: Archive, changes: Sequence[str], refused: set[_Login]
+    ) -> AccountReport:
+        """One account's part; whatever goes wrong in it is in its report, and in the ledger's.
+
+        `changes` are its settings', and worth a warning. A login in `refused` isn't used again:
+        it could be locked. One that is refused is added.
+        """
+        login = (account.service, account.base_url, account.login, self.passwords[account.name])
         report = AccountReport(account.name, warnings=[*changes])
         try:
             with archive.transaction():
                 number = archive.runs.start(account.name, self.command, self.run_id, self.clock())
             with _all_told(report), closing(self._service(account, archive)) as service:
+                if login in refused:
+                    raise RefusedError(_REFUSED_BEFORE)
                 self._take(
                     Turn(
                         account, archive, service, self.clock(), self.clock, report, self.observer
                     )
                 )
+            if report.refused:
+                refused.add(login)
             self._redact(report)
             with archive.transaction():
                 _tell_rejected(archive, report, self.clock())

@@ -7,6 +7,7 @@ from archiver.config_account import Account
 from archiver.privacy import Treatment, treatment
 from archiver.sources.base import Paging
 from archiver.sources.bisecting import BisectPaging
+from archiver.sources.bodies import MAX_BODY_BYTES
 from archiver.sources.linkbee import LinkbeeLinks
 from archiver.sources.linktrack import LinktrackSource
 from archiver.sources.linktrack_client import LinktrackClient
@@ -16,8 +17,10 @@ from archiver.sources.transport import Transport
 from archiver.timestamps import LocalTimes
 from storage.opening import Archive
 
-#: What an account's slices under way may hold in memory together: some 0.7 kB each.
+#: What an account's slices under way may hold in memory together: some 0.7 kB a record; and where
+#: records are large, so many bytes of answers.
 RECORDS_IN_FLIGHT = 40_000
+BYTES_IN_FLIGHT = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +103,7 @@ def _transport(account: Account, method: Literal["get", "post"]) -> Transport:
 def _paging(account: Account) -> Paging:
     if account.pagination == "bisect":
         return BisectPaging(account.page_size)
-    return OffsetPaging(max(account.page_size, RECORDS_IN_FLIGHT // account.concurrency))
+    return OffsetPaging(
+        slice_records=max(account.page_size, RECORDS_IN_FLIGHT // account.concurrency),
+        slice_bytes=max(MAX_BODY_BYTES, BYTES_IN_FLIGHT // account.concurrency),
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from archiver.errors import SourceError
+from archiver.errors import RefusedError, SourceError
 from archiver.model import Link, MissedLink, RefusedLink
 from archiver.sources.base import earliest
 from jobs.anomalies import Fallen
@@ -43,6 +43,7 @@ def keep_totals(turn: Turn) -> None:
             with archive.transaction():
                 gone = archive.links.mark_others_gone(name, there, turn.now)
     except SourceError as error:
+        turn.report.refused = isinstance(error, RefusedError)
         turn.report.errors.append(f"links and totals: {error}")
     with archive.transaction():
         _mark_refused(turn, refused)

@@ -5,6 +5,7 @@ out. So the exchange's socket is watched, and shut down when its time is over; w
 it then sees the connection end.
 """
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -26,9 +27,14 @@ class Watch:
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
 
-    def attach(self, connected: socket.socket | None) -> None:
+    def attach(self, connected: socket.socket) -> None:
+        """Watch a connection by a descriptor of our own.
+
+        TLS takes the connection's own away while it shakes hands, and that may drip as well.
+        """
         with self._lock:
-            self._socket = connected
+            self._release()
+            self._socket = socket.socket(fileno=os.dup(connected.fileno()))
             if self.ended:
                 self._shut_down()
 
@@ -37,11 +43,19 @@ class Watch:
             self.ended = True
             self._shut_down()
 
+    def detach(self) -> None:
+        with self._lock:
+            self._release()
+
     def _shut_down(self) -> None:
         if self._socket is not None:
-            # The plain socket's method: a TLS socket's own would change it under its reader.
             with suppress(OSError):
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _release(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
 
 @contextmanager
@@ -57,40 +71,38 @@ def watched(seconds: float) -> Iterator[Watch]:
     finally:
         timer.cancel()
         _current.watch = None
+        watch.detach()
 
 
 def _attach(connected: socket.socket | None) -> None:
     watch: Watch | None = getattr(_current, "watch", None)
-    if watch is not None:
+    if watch is not None and connected is not None:
         watch.attach(connected)
 
 
-class _WatchedHTTPConnection(HTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        _attach(self.sock)
+class _WatchedConnection(HTTPConnection):
+    """Shows its socket to the watch of its thread: one that is new, and one that is used again."""
+
+    def _new_conn(self) -> socket.socket:
+        connected = super()._new_conn()
+        _attach(connected)
+        return connected
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         _attach(self.sock)
         super().request(*args, **kwargs)
 
 
-class _WatchedHTTPSConnection(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        _attach(self.sock)
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        _attach(self.sock)
-        super().request(*args, **kwargs)
+class _WatchedTLSConnection(_WatchedConnection, HTTPSConnection):
+    """The same for https: of its two bases the first one's methods come first."""
 
 
-class _WatchedHTTPPool(HTTPConnectionPool):
-    ConnectionCls = _WatchedHTTPConnection
+class _WatchedPool(HTTPConnectionPool):
+    ConnectionCls = _WatchedConnection
 
 
-class _WatchedHTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedHTTPSConnection
+class _WatchedTLSPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTLSConnection
 
 
 class WatchedAdapter(HTTPAdapter):
@@ -98,7 +110,4 @@ class WatchedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": _WatchedHTTPPool,
-            "https": _WatchedHTTPSPool,
-        }
+        self.poolmanager.pool_classes_by_scheme = {"http": _WatchedPool, "https": _WatchedTLSPool}

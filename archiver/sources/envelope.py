@@ -5,14 +5,14 @@ them. Whatever isn't a whole document of the right shape raises WindowError: an 
 document or a text with status 200 must never pass for "no clicks".
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from operator import attrgetter
+from typing import Any, Literal
 from xml.etree import ElementTree as ET
-from xml.parsers import expat
 
 from archiver.errors import WindowError
+from archiver.sources.documents import parse_json, parse_xml
 
 _NO_ERROR = frozenset({"", "0", "00", "0.0", "false", "none", "null"})
 
@@ -34,7 +34,7 @@ def parse_envelope(body: bytes, form: Literal["xml", "json"], list_name: str) ->
     stated, records = (_parse_xml if form == "xml" else _parse_json)(body, list_name)
     error = str(stated.get("error") or "").strip().lower() not in _NO_ERROR
     if records is None and not error:
-        raise WindowError(f"the service's answer has no {list_name}")
+        raise _unfit(f"the service's answer has no {list_name}")
     return Envelope(
         error=error,
         message=str(stated.get("msg") or ""),
@@ -50,15 +50,18 @@ def _count(stated: Mapping[str, Any], name: str) -> int | None:
     if text is None or text == "":
         return None
     if not (isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 19):
-        raise WindowError(f"the service's answer has no number as its {name}")
+        raise _unfit(f"the service's answer has no number as its {name}")
     return int(text)
 
 
-def _not_whole(form: str, reason: object) -> WindowError:
+def _unfit(reason: str) -> WindowError:
     return WindowError(
-        f"the service's answer isn't a whole {form} document ({reason}). If it answers so each "
-        "time, check the account's base_url and format"
+        f"{reason}. If it answers so each time, check the account's base_url and format"
     )
+
+
+def _not_whole(form: str, reason: object) -> WindowError:
+    return _unfit(f"the service's answer isn't a whole {form} document ({reason})")
 
 
 Stated = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]] | None]
@@ -66,12 +69,8 @@ Stated = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]] | None]
 
 def _parse_json(body: bytes, list_name: str) -> Stated:
     try:
-        text = body.decode(json.detect_encoding(body), "surrogatepass")
-        # Numbers stay as they are written: JSON and XML give the same text, and 1.10 stays 1.10.
-        document = json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse)
-        if _may_hold_surrogates(text):
-            document = _without_surrogates(document)
-    except (ValueError, RecursionError) as error:
+        document = parse_json(body)
+    except ValueError as error:
         raise _not_whole("JSON", error) from None
     if not isinstance(document, dict):
         raise _not_whole("JSON", "not an object")
@@ -79,78 +78,62 @@ def _parse_json(body: bytes, list_name: str) -> Stated:
     if records is None:
         return document, None
     if not isinstance(records, list) or not all(type(record) is dict for record in records):
-        raise WindowError(f"the service's answer has something else than records as {list_name}")
+        raise _unfit(f"the service's answer has something else than records as {list_name}")
     return document, records
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _may_hold_surrogates(text: str) -> bool:
-    """Whether JSON text holds surrogates: escaped, or written as if they were characters."""
-    if "\\ud" in text or "\\uD" in text:
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
-def _without_surrogates(value: Any) -> Any:
-    """A lone surrogate isn't text and can't be stored: U+FFFD stands in its place."""
-    if isinstance(value, str):
-        if value.isascii():
-            return value
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    return value
 
 
 def _parse_xml(body: bytes, list_name: str) -> Stated:
     try:
-        _refuse_doctype(body)
-        root = ET.fromstring(body)  # noqa: S314 - no doctype, and so no entities
-    except (ET.ParseError, expat.ExpatError, ValueError, LookupError) as error:
+        root = parse_xml(body)
+    except ValueError as error:
         raise _not_whole("XML", error) from None
     if root.tag != "response":
         raise _not_whole("XML", "its root isn't <response>")
+    if _has_text([root.text, *map(_tail_of, root)]):
+        raise _unfit("the service's answer has text beside what it states")
     lists = root.findall(list_name)
-    stated = {child.tag: child.text for child in root if child.tag != list_name}
+    stated = {child.tag: _all_text(child) for child in root if child.tag != list_name}
     if len(stated) + len(lists) != len(root):
-        raise WindowError("the service's answer states something twice")
+        raise _unfit("the service's answer states something twice")
     if not lists:
         return stated, None
     if len(lists) > 1:
-        raise WindowError(f"the service's answer has {list_name} more than once")
-    if _has_text(lists[0]):
-        raise WindowError(f"the service's answer has text where {list_name} should be")
+        raise _unfit(f"the service's answer has {list_name} more than once")
     try:
-        return stated, [_record(element) for element in lists[0]]
+        return stated, _records(lists[0])
     except RecursionError as error:
         raise _not_whole("XML", error) from None
 
 
-def _has_text(element: ET.Element) -> bool:
-    """Whether more than blanks stand between an element's children, or in place of them."""
-    return any(not text.isspace() for text in _texts(element))
+_tail_of = attrgetter("tail")
 
 
-def _texts(element: ET.Element) -> Iterator[str]:
-    return filter(None, (element.text, *(child.tail for child in element)))
+def _has_text(texts: Iterable[str | None]) -> bool:
+    """Whether more than blanks stand between elements, or in place of them."""
+    return any(text is not None and not text.isspace() for text in texts)
 
 
-def _record(element: ET.Element) -> Mapping[str, Any]:
-    if element.tag != "record":
-        raise WindowError("the service's answer has something else where a record should be")
-    record = {child.tag: child.text for child in element}
-    if len(record) == len(element) and not any(map(len, element)):
-        return record
-    return _nested(element)
+def _all_text(element: ET.Element) -> str | None:
+    return "".join(element.itertext()) if len(element) else element.text
+
+
+def _records(history: ET.Element) -> list[dict[str, Any]]:
+    """The records of a list: the text of each field. What else there is mustn't be lost."""
+    if any(record.tag != "record" for record in history):
+        raise _unfit("the service's answer has something else where a record should be")
+    if _has_text([history.text, *map(_tail_of, history)]):
+        raise _unfit("the service's answer has text between its records")
+    elements = list(history.iter())[1:]
+    fields = sum(map(len, history))
+    records: list[dict[str, Any]] = [{f.tag: f.text for f in record} for record in history]
+    is_flat = len(elements) == len(history) + fields and sum(map(len, records)) == fields
+    within = {record.text for record in history}.union(map(_tail_of, elements))
+    if not is_flat or _has_text(within):
+        return list(map(_nested, history))
+    if any(map(ET.Element.keys, elements)):
+        for record, element in zip(records, history, strict=True):
+            record.update(_attributes(element))
+    return records
 
 
 def _nested(element: ET.Element) -> dict[str, Any]:
@@ -160,33 +143,21 @@ def _nested(element: ET.Element) -> dict[str, Any]:
     hold a text, neither can be understood.
     """
     values: dict[str, list[Any]] = {}
-    if _has_text(element):
-        values["#text"] = ["".join(_texts(element))]
+    texts = [element.text, *map(_tail_of, element)]
+    if _has_text(texts):
+        values["#text"] = ["".join(filter(None, texts))]
     for child in element:
         values.setdefault(child.tag, []).append(_nested(child) if len(child) else child.text)
-    return {tag: all_ if len(all_) > 1 else all_[0] for tag, all_ in values.items()}
+    found = {tag: all_ if len(all_) > 1 else all_[0] for tag, all_ in values.items()}
+    return {**found, **_attributes(element)}
 
 
-class _RootReached(Exception):  # noqa: N818 - a signal that all is well
-    pass
+def _attributes(element: ET.Element) -> Mapping[str, str]:
+    """A record's attributes, as `@name`, and its fields', as `field@name`: fields like any other.
 
-
-def _refuse_doctype(body: bytes) -> None:
-    """Refuse a document type, the way in for entities that swell, whatever the encoding.
-
-    It can only stand before the root: so nothing after the root's beginning is read.
+    No element can have such a name.
     """
-
-    def refuse(*_: object) -> None:
-        raise ValueError("it has a document type")
-
-    def reached(*_: object) -> None:
-        raise _RootReached
-
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = reached
-    try:
-        parser.Parse(body, True)
-    except _RootReached:
-        return
+    found = {f"@{name}": value for name, value in element.items()}
+    for field in element:
+        found.update((f"{field.tag}@{name}", value) for name, value in field.items())
+    return found

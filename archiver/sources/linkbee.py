@@ -3,14 +3,14 @@
 Its `pass` is the password's MD5 as 16 raw bytes, percent-encoded: bytes, never text.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import md5
 
-from archiver.errors import AccountError, UnavailableError, WindowError
+from archiver.errors import AccountError, RefusedError, UnavailableError, WindowError
 from archiver.model import Link, MissedLink, RefusedLink
 from archiver.sources.base import is_link, name_in
+from archiver.sources.documents import head_of, is_plain_text, parse_json
 from archiver.sources.quoting import quoted_of_digest
 from archiver.sources.transport import Answer, Transport
 
@@ -40,7 +40,7 @@ _UNANSWERED_IN_A_ROW = 10
 _MAY_EXIST = "The link may have been made: look at the service before you make it again"
 
 
-class _RefusedError(AccountError):
+class _OneRefusedError(RefusedError):
     """The service said no to one request; the next one may be about another link."""
 
 
@@ -87,7 +87,7 @@ class LinkbeeLinks:
     def _ask_for(self, link: str) -> tuple[Link | RefusedLink | MissedLink, WindowError | None]:
         try:
             return Link(key=link, link=link, clicks=self._hits({"link": link})), None
-        except _RefusedError as error:
+        except _OneRefusedError as error:
             return RefusedLink(link, str(error)), None
         except WindowError as error:
             return MissedLink(link, str(error)), error
@@ -131,7 +131,9 @@ class LinkbeeLinks:
         answer = self._transport.send_once(self._base_url, named, "get")
         try:
             link = self._value(answer, task)
-        except WindowError as error:
+        except _OneRefusedError:
+            raise
+        except (RefusedError, WindowError) as error:
             raise AccountError(f"{_MAY_EXIST}. {error}") from None
         if not is_link(link):
             said = quoted_of_digest(link, self._password)
@@ -141,19 +143,23 @@ class LinkbeeLinks:
         return Link(key=link, link=link, destination=url)
 
     def _value(self, answer: Answer, task: str) -> str:
-        """The task's value. Raises AccountError where it is refused, WindowError for nonsense."""
+        """The task's value. Raises RefusedError where it is refused, WindowError for nonsense."""
         try:
-            document = json.loads(answer.body, parse_int=str, parse_float=str)
-        except (ValueError, RecursionError):
+            document = parse_json(answer.body)
+        except ValueError:
             document = None
         if not isinstance(document, dict) or answer.status != 200:
-            raise WindowError(
+            text = (
                 f"Linkbee's answer to {task} is no JSON object (HTTP {answer.status}). Check the "
-                f"account's base_url; it says {quoted_of_digest(answer.body, self._password)}"
+                "account's login, its password and its base_url; it says "
+                f"{quoted_of_digest(answer.body, self._password)}"
             )
+            # A text may say no to the login: asked again, it could be locked.
+            is_refusal = answer.status in {401, 403} or is_plain_text(head_of(answer.body))
+            raise RefusedError(text) if is_refusal else WindowError(text)
         if str(document.get("error") or "0") != "0":
             said = quoted_of_digest(str(document.get("msg")), self._password)
-            raise _RefusedError(
+            raise _OneRefusedError(
                 f"Linkbee refuses {task}. Check the account's login, its password and its links; "
                 f"it says {said}"
             )

@@ -103,4 +103,5 @@ class LinktrackSource:
             offset=envelope.offset,
             served_at=listing.served_at,
             rejected=rejected,
+            size_bytes=listing.size_bytes,
         )

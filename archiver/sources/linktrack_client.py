@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from archiver.errors import AccountError, SourceError, WindowError
+from archiver.errors import AccountError, RefusedError, SourceError, WindowError
 from archiver.privacy import without_addresses
 from archiver.sources.base import is_link
+from archiver.sources.documents import head_of, is_plain_text
 from archiver.sources.envelope import Envelope, parse_envelope
 from archiver.sources.quoting import quoted
 from archiver.sources.transport import Answer, Transport
@@ -22,14 +23,19 @@ _REMEDIES = {
     413: "Lower the account's page_size",
 }
 _FINAL = frozenset({401, 403, 404, 405})
+_REFUSED_LOGIN = frozenset({200, 401, 403})
+#: First answers that are HTML, or of another form, before it is taken that all will be.
+_MISFITS = 3
+_BEGINS = {"xml": b"<", "json": b"{"}
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One answer of a method that lists: what it states, and the service's clock."""
+    """One answer of a method that lists: what it states, the service's clock, its size."""
 
     envelope: Envelope
     served_at: datetime | None
+    size_bytes: int
 
 
 class LinktrackClient:
@@ -53,6 +59,8 @@ class LinktrackClient:
         self._parameter_names = parameter_names or {}
         self._shows_addresses = shows_addresses
         self._has_answered = False
+        self._final: AccountError | None = None
+        self._misfits = 0
 
     def close(self) -> None:
         self._transport.close()
@@ -60,11 +68,19 @@ class LinktrackClient:
     def fetch_list(self, method: str, list_name: str, parameters: Mapping[str, str]) -> Listing:
         """Call a method whose answer holds records under `list_name`.
 
-        Raises AccountError where no call can succeed, WindowError where this one didn't.
+        Raises AccountError where no call can succeed, WindowError where this one didn't. After
+        an AccountError nothing more is sent: credentials that were refused aren't sent again.
         """
+        if self._final is not None:
+            raise type(self._final)(str(self._final))
         named = self._named({"format": self._form, **parameters})
-        answer = self._transport.send(f"{self._base_url}{method}", named)
-        return Listing(self._parse(answer, list_name), answer.served_at)
+        try:
+            answer = self._transport.send(f"{self._base_url}{method}", named)
+            envelope = self._parse(answer, list_name)
+        except AccountError as error:
+            self._final = error
+            raise
+        return Listing(envelope, answer.served_at, len(answer.body))
 
     def make_link(self, parameters: Mapping[str, str]) -> str:
         """Make a tracking link and give it. Asked once: a second try could make a second link.
@@ -99,16 +115,22 @@ class LinktrackClient:
 
     def _parse(self, answer: Answer, list_name: str) -> Envelope:
         """The answer's envelope, if it is no error in any of the service's ways to say so."""
-        if answer.body[:64].lstrip().startswith(b"Error:"):
+        head = head_of(answer.body)
+        has_never_answered = answer.status == 200 and not self._has_answered
+        if head.startswith(b"Error:") or (has_never_answered and is_plain_text(head)):
             # It may mean anything from wrong credentials to too many requests: asking again
             # could lock the account.
-            raise AccountError(f"{_CHECK_LOGIN}: the service says {self._quoted(answer.body)}")
+            raise RefusedError(f"{_CHECK_LOGIN}: the service says {self._quoted(answer.body)}")
         if answer.status != 200:
             raise self._refused(answer.status, self._message(answer, list_name))
         try:
             envelope = parse_envelope(answer.body, self._form, list_name)
         except WindowError as error:
-            raise WindowError(f"{error}; it says {self._quoted(answer.body)}") from None
+            text = f"{error}; it says {self._quoted(answer.body)}"
+            if self._has_answered or _begins_as(self._form, head):
+                raise WindowError(text) from None
+            self._misfits += 1
+            raise (AccountError if self._misfits >= _MISFITS else WindowError)(text) from None
         if envelope.error:
             raise self._refused(answer.status, envelope.message)
         self._has_answered = True
@@ -120,10 +142,17 @@ class LinktrackClient:
         text = f"the service refuses with HTTP {status}. {remedy}; it says {self._quoted(message)}"
         if self._has_answered and status not in _FINAL:
             return WindowError(text)
-        return AccountError(text)
+        return RefusedError(text) if status in _REFUSED_LOGIN else AccountError(text)
 
     def _message(self, answer: Answer, list_name: str) -> str:
         try:
             return parse_envelope(answer.body, self._form, list_name).message
         except WindowError:
             return ""
+
+
+def _begins_as(form: Literal["xml", "json"], head: bytes) -> bool:
+    """Whether the answer may be one that broke off, and no page of HTML or another form."""
+    if head.lower().startswith((b"<!doctype html", b"<html")):
+        return False
+    return not head or head.startswith(_BEGINS[form])

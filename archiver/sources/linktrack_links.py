@@ -4,24 +4,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from archiver.errors import SourceError, UnstableError, WindowError
 from archiver.model import Link
 from archiver.privacy import Treatment, treated_strings
 from archiver.sources.consistency import refuse_wrong_total, until_stable
 from archiver.sources.linktrack_client import LinktrackClient
+from archiver.sources.records import as_json
 
 _TEXTS = ("title", "group", "host", "created_at", "expires_at")
 _KNOWN = {
     *("id", "link", "external_url", "clicks", "unique_clicks", "is_active", "is_public"),
     *_TEXTS,
 }
+_FLAGS = ("is_active", "is_public")
 #: Short enough for any URL.
 _IDS_AT_ONCE = 100
 #: Among so many links made last there is one that was just made.
 _NEWEST = 20
 _BOOLEANS = {"1": True, "0": False, "true": True, "false": False}
+
+
+#: What all links of an account may be, as they travel: some hundred thousands.
+MAX_BYTES = 128 * 1024 * 1024
+MAX_PAGES = 10_000
 
 
 class LinktrackLinks:
@@ -70,9 +75,9 @@ class LinktrackLinks:
     ) -> list[Link]:
         """Read the chosen links, all where nothing is chosen."""
         links: dict[str, Link] = {}
-        received = 0
+        received = size = 0
         total: int | None = None
-        while True:
+        for _ in range(MAX_PAGES):
             asked = {
                 **chosen,
                 "sort": "id",
@@ -82,6 +87,9 @@ class LinktrackLinks:
             }
             listing = self._client.fetch_list("getLinks", "links", asked)
             envelope, self.served_at = listing.envelope, listing.served_at
+            size += listing.size_bytes
+            if size > MAX_BYTES:
+                break
             if links and envelope.total != total:
                 raise UnstableError("the number of links changed while they were read")
             total = envelope.total
@@ -93,6 +101,10 @@ class LinktrackLinks:
             if not envelope.records or received == envelope.total:
                 refuse_wrong_total(envelope.total, received, "links")
                 return list(links.values())
+        raise WindowError(
+            f"the service's links don't come to an end: {received:,} so far. Their totals aren't "
+            "kept. If its pages are small, raise the account's page_size"
+        )
 
     def make_link(self, options: Mapping[str, str]) -> Link:
         """Make a tracking link. `options` are makeLink's own, `external_url` among them."""
@@ -135,12 +147,13 @@ class LinktrackLinks:
 
 
 def _link_of(record: Mapping[str, Any]) -> Link:
+    record = {**record, **{name: _flag_text(record.get(name)) for name in _FLAGS}}
     if any(not isinstance(record.get(name), str | None) for name in _KNOWN):
         raise WindowError("a link of the service's answer has something else than text in a field")
     link_id, link = record.get("id") or None, record.get("link") or None
     if not (link_id or link):
         raise WindowError("a link of the service's answer has neither an id nor a link")
-    extra = {name: value for name, value in record.items() if value and name not in _KNOWN}
+    unknown = {name: value for name, value in record.items() if _is_unknown(name, value)}
     return Link(
         key=link_id or link or "",
         link_id=link_id,
@@ -149,10 +162,21 @@ def _link_of(record: Mapping[str, Any]) -> Link:
         **{name: record.get(name) or None for name in _TEXTS},
         is_active=_BOOLEANS.get(record.get("is_active") or ""),
         is_public=_BOOLEANS.get(record.get("is_public") or ""),
-        extra=orjson.dumps(extra, option=orjson.OPT_SORT_KEYS).decode() if extra else None,
+        extra=as_json(unknown),
         clicks=_count(record, "clicks"),
         unique_clicks=_count(record, "unique_clicks"),
     )
+
+
+def _flag_text(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _is_unknown(name: str, value: object) -> bool:
+    """Whether a value that the service sent has no place of its own, or can't be read for it."""
+    if value is None or value == "":
+        return False
+    return name not in _KNOWN or (name in _FLAGS and value not in _BOOLEANS)
 
 
 def _count(record: Mapping[str, Any], name: str) -> int | None:

@@ -26,12 +26,17 @@ _BISECT = 'If it only ever gives the first page, set pagination = "bisect".'
 class OffsetPaging:
     """Pages follow each other by the number of records received.
 
-    `slice_records` bounds what one slice holds in memory; a window with more is split in time.
-    A second can't be split, and is read whole up to `second_records`.
+    `slice_records` and `slice_bytes` bound what one slice holds in memory, `slice_pages` how
+    often is asked for it; a window with more is split in time. A second can't be split, and is
+    read whole up to `second_records` and `second_bytes`: a service whose pages never end comes
+    to an end there.
     """
 
     slice_records: int = 20_000
-    second_records: int = 1_000_000
+    slice_bytes: int = 16 * 1024 * 1024
+    slice_pages: int = 500
+    second_records: int = 100_000
+    second_bytes: int = 40 * 1024 * 1024
 
     def fetch(self, reader: ClickReader, window: Window) -> Fetched | Split:
         return until_stable(lambda: self._fetch_once(reader, window))
@@ -65,16 +70,29 @@ class OffsetPaging:
 
     def _split(self, window: Window, reading: "_Reading", page: Page) -> list[Window]:
         """Smaller windows where the slice gets too large and time can still be divided."""
-        received = reading.received + page.received
-        if window.end - window.start <= _ONE_SECOND:
-            if received > self.second_records:
-                raise WindowError(f"more than {self.second_records} records in one second")
+        is_a_second = window.end - window.start <= _ONE_SECOND
+        total = page.total
+        if total is not None and not is_a_second:
+            first = (reading.pages or [page])[0]
+            expected_bytes = total * first.size_bytes / max(1, first.received)
+            parts = ceil(max(total / self.slice_records, expected_bytes / self.slice_bytes))
+            if parts > 1:
+                return split(window, parts)
+        records = reading.next_offset + page.received
+        if not page.received or (total is not None and records >= total):
+            return []  # it has come to its end
+        size = reading.size_bytes + page.size_bytes
+        too_many_pages = len(reading.pages) >= self.slice_pages
+        if not is_a_second:
+            if records > self.slice_records or size > self.slice_bytes or too_many_pages:
+                return _cut_within(window, [*reading.rows, *page.rows])
             return []
-        if page.total is not None:
-            parts = ceil(page.total / self.slice_records)
-            return split(window, parts) if parts > 1 else []
-        if received > self.slice_records:
-            return _cut_within(window, [*reading.rows, *page.rows])
+        if too_many_pages or records > self.second_records or size > self.second_bytes:
+            raise WindowError(
+                f"the second {window.start:%Y-%m-%d %H:%M:%S} UTC doesn't come to an end: "
+                f"{records:,} records in {len(reading.pages) + 1:,} pages so far. If its pages "
+                "are small, raise the account's page_size"
+            )
         return []
 
 
@@ -90,6 +108,7 @@ class _Reading:
     rows: list[Row] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
+    size_bytes: int = 0
     ended: bool = False
     by_outline: dict[Hashable, Page] = field(default_factory=dict)
     _tail: int = 0  # records at the end of what was read that the next page gives again
@@ -132,6 +151,7 @@ class _Reading:
         self.rows.extend(page.rows)
         self.rejected.extend(page.rejected)
         self.pages.append(page)
+        self.size_bytes += page.size_bytes
         self._pages_read += page.received > again
         if self.total is None:
             self.ended = not page.received or page.received == again
@@ -209,10 +229,12 @@ def _cut_within(window: Window, rows: Sequence[Row]) -> list[Window]:
     """Two windows, of which one holds about three quarters of what was read so far.
 
     That is so whether the earliest clicks were read first or the latest. (A cut at the last
-    record would leave a window that is too large by a few clicks, again and again.)
+    record would leave a window that is too large by a few clicks, again and again.) Neither is
+    longer than seven eighths of it, so that there is an end even if what was read isn't true.
     """
-    if rows:
-        cut = parse_utc(rows[len(rows) * 3 // 4][CLICKED_AT])
-        if window.start < cut < window.end:
-            return [Window(window.start, cut), Window(cut, window.end)]
-    return split(window, 2)
+    if not rows:
+        return split(window, 2)
+    eighths = split(window, 8)
+    cut = parse_utc(rows[len(rows) * 3 // 4][CLICKED_AT])
+    cut = min(max(cut, eighths[0].end), eighths[-1].start)
+    return [Window(window.start, cut), Window(cut, window.end)]

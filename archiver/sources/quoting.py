@@ -21,6 +21,7 @@ _TELLING = 6  # letters and digits of a secret, or bytes of its digest, that giv
 _TELLING_DIGITS = 8
 _TELLING_ASCII = 4  # where all other bytes of a digest were dropped
 
+_LONG_NUMBER = re.compile(r"&#[0-9]{1000,}")
 _PLAIN = re.compile(r"[\t\n\r\x20-\x7e]*")
 _ESCAPED = re.compile(r"\\+(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-7]{3}))")
 _NOT_ASCII = re.compile(r"[^\x21-\x7e]|\?")
@@ -102,7 +103,8 @@ def _unquoted(raw: bytes) -> Iterator[bytes]:
 
 
 def _unescaped(text: str) -> set[str]:
-    plain = html.unescape(text)
+    # A reference of very many digits is no character, and html.unescape falls over it.
+    plain = html.unescape(_LONG_NUMBER.sub("", text))
     spelled = _ESCAPED.sub(_character, plain)
     return {text, plain, spelled, unquote(text), unquote(plain), unquote(unquote(plain))}
 

@@ -197,6 +197,14 @@ def _value_types(records: Sequence[Record]) -> set[type]:
     return types
 
 
+def as_json(unknown: Mapping[str, Any]) -> str | None:
+    """What isn't known of a record, as one text; None for nothing. Raises WindowError."""
+    try:
+        return _as_json(unknown) if unknown else None
+    except _NotUnderstoodError as error:
+        raise WindowError(f"a record can't be understood: {error}") from None
+
+
 def _as_json(unknown: Mapping[str, Any]) -> str:
     try:
         return orjson.dumps(unknown, option=orjson.OPT_SORT_KEYS).decode()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from support.clicks import unhurried
 
 from archiver.errors import WindowError
+from archiver.model import Click
 from archiver.sources.envelope import Envelope, parse_envelope
 from archiver.sources.records import CLICK_NAMES, RecordReader
 from archiver.timestamps import LocalTimes
@@ -302,6 +303,22 @@ def value_of_bytes(text: bytes) -> Any:
     return parse_json(b'{"history": [{"x": ' + text + b"}]}").records[0]["x"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"history": [{"id": "1"}], "history": []}',
+        b'{"error": 1, "history": [], "error": 0}',
+        b'{"total": 1, "total": 0, "history": []}',
+        b'{"history": [{"ip": "192.0.2.1", "ip": "192.0.2.2"}]}',
+        b'{"history": [{"device": {"os": 1, "os": 2}}]}',
+    ],
+)
+def test_a_json_key_twice_is_an_error(body):
+    """Of two values neither can be believed; least of all where one says that all is well."""
+    with pytest.raises(WindowError, match="a key twice"):
+        parse_json(body)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
 def test_json_in_other_encodings_of_unicode(encoding):
     """With a byte order mark or in wider units, JSON is JSON, and its surrogates are looked at."""
@@ -349,6 +366,12 @@ def test_elements_within_a_field_are_an_object():
     assert one(odd) == {"id": "5", "ip": nested}
 
 
+@pytest.mark.parametrize("odd", ["lost<id>5</id>", "<id>5</id>lost"])
+def test_text_within_a_record_is_a_field(odd):
+    """Nobody knows what it means, and it isn't passed over."""
+    assert one(odd) == {"id": "5", "#text": "lost"}
+
+
 @pytest.mark.parametrize("depth", [100, 2_000, 100_000])
 def test_xml_of_any_depth_is_an_error_at_most(depth):
     """A field nested beyond reason ends in an error of ours."""
@@ -358,6 +381,75 @@ def test_xml_of_any_depth_is_an_error_at_most(depth):
         return
     with pytest.raises(WindowError, match="isn't a whole XML"):
         one(fields)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        "<history><record><id>5</id></record>lost<record/></history>",
+        "<history>lost</history>",
+        "\nlost<history/>",
+        "<history/>lost",
+        "<error>0</error>lost<history/>",
+    ],
+)
+def test_text_between_elements_is_an_error(history):
+    """Whatever a service says where nothing is expected isn't passed over."""
+    with pytest.raises(WindowError, match="has text"):
+        parse_xml(xml(history))
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n", "\r\n\t"])
+def test_blanks_between_elements_are_nothing(blank):
+    """An answer may be set out in lines."""
+    record = f"<record>{blank}<id>5</id>{blank}<ip/>{blank}</record>{blank}"
+    history = f"{blank}<history>{blank}{record * 2}</history>{blank}"
+    assert parse_xml(xml(history)).records == [{"id": "5", "ip": None}] * 2
+
+
+def test_attributes_of_records_and_fields_are_kept():
+    """As fields of names that no element can have: an unknown field is lost no more than any."""
+    history = (
+        '<history type="array"><record id="5" xml:lang="en"><ip version="4">192.0.2.1</ip>'
+        '<title nil="true"/></record><record><ip>192.0.2.2</ip></record></history>'
+    )
+    lang = "{http://www.w3.org/XML/1998/namespace}lang"
+    assert parse_xml(xml(history)).records == [
+        {
+            "@id": "5",
+            f"@{lang}": "en",
+            "ip": "192.0.2.1",
+            "ip@version": "4",
+            "title": None,
+            "title@nil": "true",
+        },
+        {"ip": "192.0.2.2"},
+    ]
+
+
+def test_an_attribute_may_be_the_field_that_is_looked_for():
+    """What a service writes as an attribute can be named in the configuration as any field."""
+    records = parse_xml(
+        xml(f'<history><record at="{AT}"><link_id>7</link_id></record></history>')
+    ).records
+    reader = RecordReader(
+        account="acme",
+        service="linktrack",
+        to_utc=LocalTimes("UTC").to_utc,
+        names={"clicked_at": "@at"},
+    )
+    [row], _ = reader.read(records)
+    assert Click._make(row).clicked_at == "2026-11-19T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("error", "is_one"),
+    [("<code>5</code>", True), ("<code>0</code>", False), ("<code/>", False),
+     ("<a>no</a> <b/>", True), ("0<!-- well -->", False)],
+)  # fmt: skip
+def test_an_error_in_elements_of_its_own_is_an_error(error, is_one):
+    """It isn't looked at where it says so, but at all that it says."""
+    assert parse_xml(xml(f"<error>{error}</error><history/>")).error is is_one
 
 
 def test_text_comes_as_it_was_meant():
@@ -380,7 +472,19 @@ def test_what_xml_cannot_hold_is_an_error(bad):
         one(f"<a>{bad}</a>")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "ISO-8859-1", "windows-1252"])
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        "utf-8",
+        "UTF-8",
+        "utf-16",
+        "ISO-8859-1",
+        "iso-8859-15",
+        "latin1",
+        "windows-1252",
+        "cp1252",
+    ],
+)
 def test_the_declared_encoding_counts(encoding):
     """Text is decoded as the document says."""
     text = f"<?xml version='1.0' encoding='{encoding}'?>" + xml(
@@ -389,7 +493,11 @@ def test_the_declared_encoding_counts(encoding):
     assert parse_xml(text.encode(encoding)).records == [{"a": "Grüße"}]
 
 
-@pytest.mark.parametrize("encoding", ["no-such-thing", "shift_jis", "utf-7"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["no-such-thing", "shift_jis", "utf-7", "utf-32", "unicode_escape", "raw_unicode_escape",
+     "idna", "punycode", "undefined", "rot13", "zlib", "cp037", "windows-99", "x" * 99],
+)  # fmt: skip
 def test_an_encoding_that_cannot_be_read_is_an_error(encoding):
     """An unknown encoding is an error of ours, whatever the parser thinks of it."""
     with pytest.raises(WindowError, match="isn't a whole XML"):

@@ -81,13 +81,39 @@ def test_as_many_at_once_as_allowed(concurrency):
     """The limit is reached, so that waiting costs less, and never passed."""
     together = threading.Barrier(concurrency)
 
-    def answer(_: Window) -> Fetched:
-        together.wait(PATIENT)
+    def answer(window: Window) -> Fetched:
+        if window != hour(0):
+            together.wait(PATIENT)
         return Fetched([])
 
     source = Source(answer)
-    assert len(list(fetch_slices(source, deque(map(hour, range(6))), concurrency))) == 6
+    assert len(list(fetch_slices(source, deque(map(hour, range(7))), concurrency))) == 7
     assert source.most_under_way == concurrency
+
+
+@pytest.mark.parametrize("error", [None, WindowError, AccountError])
+def test_the_first_slice_is_fetched_alone(error):
+    """Until there is an answer, nobody knows whether the credentials are taken."""
+    alone = threading.Event()
+
+    def answer(window: Window) -> Fetched | Split:
+        if window == hour(0, 8):
+            assert not alone.wait(0.2)
+            assert source.asked == [window]
+            if error:
+                raise error("no")
+            return Split(split(window, 8))
+        alone.set()
+        return Fetched([])
+
+    source = Source(answer)
+    windows = deque([hour(0, 8), hour(8), hour(9)])
+    if error is AccountError:
+        with pytest.raises(AccountError):
+            list(fetch_slices(source, windows, 8))
+        assert source.asked == [hour(0, 8)]
+    else:
+        assert len(list(fetch_slices(source, windows, 8))) == (3 if error else 10)
 
 
 def test_a_slow_consumer_bounds_what_is_held():
@@ -104,16 +130,16 @@ def test_a_slow_window_does_not_hold_the_others_up():
     release = threading.Event()
 
     def answer(window: Window) -> Fetched:
-        if window == hour(0):
+        if window == hour(1):
             assert release.wait(PATIENT)
         return Fetched([])
 
     order = []
-    for window, _ in fetch_slices(Source(answer), deque(map(hour, range(3))), 2):
+    for window, _ in fetch_slices(Source(answer), deque(map(hour, range(4))), 2):
         order.append(number_of(window))
-        if order == [1, 2]:
+        if order == [0, 2, 3]:
             release.set()
-    assert order == [1, 2, 0]
+    assert order == [0, 2, 3, 1]
 
 
 def test_splits_are_followed_in_order():
@@ -155,6 +181,8 @@ def test_an_account_error_ends_it_all():
 
     def answer(window: Window) -> Fetched:
         if window == hour(0):
+            return Fetched([])
+        if window == hour(1):
             raise AccountError("wrong password")
         return source.wait_for_stop(window)
 
@@ -162,7 +190,7 @@ def test_an_account_error_ends_it_all():
     with pytest.raises(AccountError, match="wrong password"):
         list(fetch_slices(source, deque(map(hour, range(9))), 2))
     assert source.closed.is_set()
-    assert len(source.asked) <= 3
+    assert len(source.asked) <= 4
     assert source.under_way == 0
 
 
@@ -215,6 +243,8 @@ def test_an_unforeseen_exception_of_the_source_is_not_swallowed():
 
     def answer(window: Window) -> Fetched:
         if window == hour(0):
+            return Fetched([])
+        if window == hour(1):
             raise ZeroDivisionError
         return source.wait_for_stop(window)
 

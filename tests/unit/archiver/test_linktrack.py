@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.scripted import Reply, Script, scripted
 
-from archiver.errors import AccountError, UnavailableError, WindowError
+from archiver.errors import AccountError, RefusedError, UnavailableError, WindowError
 from archiver.model import CLICKED_AT_SOURCE, Window
 from archiver.sources import transport
 from archiver.sources.linktrack import LinktrackSource
@@ -190,10 +190,10 @@ def test_a_clock_change_makes_no_click_a_stray(open_source, start, hours, times)
 )
 def test_a_refusal_is_the_accounts_unless_it_has_been_answered_before(open_source, answer) -> None:
     """Who was never let in has wrong settings; who was is refused this window."""
-    answers = [answer, page(), answer, page()]
-    source = open_source(lambda _: answers.pop(0))
     with pytest.raises(AccountError, match="the service refuses with HTTP"):
-        source.read_page(HOUR)
+        open_source(lambda _: answer).read_page(HOUR)
+    answers = [page(), answer, page()]
+    source = open_source(lambda _: answers.pop(0))
     assert source.read_page(HOUR).rows == []
     with pytest.raises(WindowError, match="the service refuses with HTTP"):
         source.read_page(HOUR)
@@ -234,3 +234,124 @@ def test_what_the_service_says_stands_at_the_end(open_source, answer) -> None:
     """Its beginning, after what to do."""
     with pytest.raises(AccountError, match=r"Check the account's login.*'(Error: )?x+ …'$"):
         open_source(lambda _: answer).read_page(HOUR)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"Error: no such login",
+        b"\xef\xbb\xbf Error: no such login",
+        "\ufeffError: no such login".encode("utf-16"),
+        "Error: no such login".encode("utf-16-le"),
+        b"Access denied",
+        b"\xef\xbb\xbf\r\nAccess denied",
+        b"0",
+        b"-1",
+        b"login failed {}",
+    ],
+)
+def test_a_text_in_place_of_a_first_answer_is_a_refusal(open_source, said) -> None:
+    """Who was never let in and is told something else than an answer is asked no more."""
+    asked = []
+    source = open_source(lambda form: asked.append(form) or Reply(said))
+    for _ in range(3):
+        with pytest.raises(RefusedError, match="Check the account's login"):
+            source.read_page(HOUR)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [refusal(), refusal(401), refusal(403), Reply(b"Error: no", 400)], ids=repr
+)
+def test_refused_credentials_are_sent_once(open_source, answer) -> None:
+    """Whoever asks again, in whatever way, is told the same, and nothing is sent."""
+    asked = []
+    source = open_source(lambda form: asked.append(form) or answer)
+    with pytest.raises(RefusedError) as first:
+        source.read_page(HOUR)
+    with pytest.raises(RefusedError) as second:
+        source.served_at()
+    assert str(first.value) == str(second.value)
+    assert first.value is not second.value
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 413, 418])
+def test_what_says_nothing_of_the_login_is_no_refusal_of_it(open_source, status) -> None:
+    """A wrong address or method ends the account's turn, not the login's."""
+    with pytest.raises(AccountError) as raised:
+        open_source(lambda _: refusal(status)).read_page(HOUR)
+    assert type(raised.value) is AccountError
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"<!DOCTYPE html><html><head><title>Log in</title></head></html>",
+        b"\n<HTML><body>Maintenance</body></HTML>",
+        b"<response><history/></response>",
+        b"[]",
+        b'"fine"',
+    ],
+)
+def test_another_kind_of_document_as_a_first_answer_ends_the_account(open_source, said) -> None:
+    """Where the first three aren't even of the form that was asked for, none will be."""
+    asked = []
+    source = open_source(lambda form: asked.append(form) or Reply(said))
+    for _ in range(2):
+        with pytest.raises(WindowError, match="whole JSON document"):
+            source.read_page(HOUR)
+    for _ in range(2):
+        with pytest.raises(AccountError, match=r"whole JSON document.*base_url and format"):
+            source.read_page(HOUR)
+    assert len(asked) == 3
+
+
+def test_one_document_of_another_kind_is_this_windows(open_source) -> None:
+    """The first window that is asked for may be the one that is broken."""
+    answers = [Reply(b"<html>Out of order</html>"), page(), Reply(b"<html/>"), Reply(b"<html/>")]
+    source = open_source(lambda _: answers.pop(0))
+    with pytest.raises(WindowError):
+        source.read_page(HOUR)
+    assert source.read_page(HOUR).rows == []
+    for _ in range(2):
+        with pytest.raises(WindowError):
+            source.read_page(HOUR)
+
+
+@pytest.mark.parametrize("said", [b"", b" ", b'{"error": 0, "hist', b'{"error": 0}', b"{}{}"])
+def test_an_answer_that_broke_off_is_this_windows(open_source, said) -> None:
+    """It may be about one window: others may be had, though none has been so far."""
+    answers = [Reply(said), page()]
+    source = open_source(lambda _: answers.pop(0))
+    with pytest.raises(WindowError, match="service's answer"):
+        source.read_page(HOUR)
+    assert source.read_page(HOUR).rows == []
+
+
+@pytest.mark.parametrize("said", [b"Access denied", b"<html></html>", b"<response/>", b"[]", b"7"])
+def test_nonsense_after_a_good_answer_is_this_windows(open_source, said) -> None:
+    """Whoever was let in before may be told nonsense about one window."""
+    answers = [page(), Reply(said), page()]
+    source = open_source(lambda _: answers.pop(0))
+    source.read_page(HOUR)
+    with pytest.raises(WindowError, match="isn't a whole JSON"):
+        source.read_page(HOUR)
+    assert source.read_page(HOUR).rows == []
+
+
+@pytest.mark.parametrize(
+    "status", [201, 202, 203, 204, 205, 206, 226, 300, 304, 305, 306, 402, 406, 409, 451, 499]
+)
+def test_a_good_page_under_another_status_is_not_believed(open_source, status) -> None:
+    """A part of a page, a page of before, a page that isn't there: none is the answer."""
+    good = page("2026-11-19 12:00:00")
+    source = open_source(lambda _: good._replace(status=status))
+    with pytest.raises(AccountError, match=f"HTTP {status}"):
+        source.read_page(HOUR)
+
+
+def test_words_that_would_trip_a_reader_are_quoted(open_source) -> None:
+    """What a service says is looked through for secrets, whatever it is."""
+    with pytest.raises(AccountError, match="&#9"):
+        open_source(lambda _: Reply(b"Error: &#" + b"9" * 5000)).read_page(HOUR)

@@ -77,6 +77,7 @@ class Service:
     garbled: Callable[[Row], bool] = lambda _: False  # of which clicks it gives nonsense
     garbles_time: bool = True
     before_page: Callable[["Service"], None] = lambda _: None
+    page_bytes: int = 0
     asked: list[tuple[Window, int]] = field(default_factory=list)
 
     def read_page(self, window: Window, *, offset: int = 0) -> Page:
@@ -111,6 +112,7 @@ class Service:
                 for position, row in enumerate(given_)
                 if self.garbled(row)
             ],
+            size_bytes=self.page_bytes,
         )
 
     def _rejected(self, row: Row, position: int) -> Rejected:
@@ -419,11 +421,74 @@ def test_a_second_cannot_be_split(total):
 
 
 @pytest.mark.parametrize("total", [True, False])
-def test_a_second_beyond_all_bounds_is_an_error(total):
-    """Memory is bounded even so: the error says how many are too many."""
-    service = Service(numbered(95, second=lambda _: 7), states_total=total)
-    with pytest.raises(WindowError, match="more than 50 records in one second"):
-        OffsetPaging(slice_records=20, second_records=50).fetch(service, span(7, 8))
+@pytest.mark.parametrize(
+    "bound", [{"second_records": 50}, {"second_bytes": 5_000}, {"slice_pages": 5}], ids=repr
+)
+def test_a_second_beyond_all_bounds_is_an_error(total, bound):
+    """Memory and requests are bounded even so: the error names the second and what was read."""
+    service = Service(numbered(95, second=lambda _: 7), states_total=total, page_bytes=1_000)
+    with pytest.raises(WindowError, match=r"second 20.*:07 UTC doesn't .*60 records in 6 pages"):
+        OffsetPaging(slice_records=20, **bound).fetch(service, span(7, 8))
+    assert len(service.asked) == 6
+
+
+@pytest.mark.parametrize("total", [True, False])
+def test_a_second_up_to_the_bounds_is_whole(total):
+    """What comes to its end at the last page allowed is no endless second."""
+    rows = numbered(50, second=lambda _: 7)
+    service = Service(rows, states_total=total, page_bytes=1_000)
+    paging = OffsetPaging(slice_records=20, second_records=50, second_bytes=5_000, slice_pages=5)
+    assert fetch_all(paging, service, span(7, 8)) == Counter(rows)
+
+
+@pytest.mark.parametrize("total", [True, False])
+@pytest.mark.parametrize("bound", [{"slice_bytes": 3_000}, {"slice_pages": 3}], ids=repr)
+def test_a_window_of_large_or_small_pages_is_split(total, bound):
+    """What a slice holds in bytes, and how often is asked for it, is bounded as records are."""
+    rows = numbered(300, second=lambda number: number * 10)
+    service = Service(rows, states_total=total, page_bytes=1_000)
+    assert isinstance(OffsetPaging(**bound).fetch(service, HOUR), Split)
+    assert len(service.asked) == (1 if total and "slice_bytes" in bound else 4)
+    assert fetch_all(OffsetPaging(**bound), service) == Counter(rows)
+
+
+@pytest.mark.parametrize("growth", [0, 20, 10**17])
+@pytest.mark.parametrize("at_end", [True, False])
+def test_pages_that_never_end_are_asked_for_a_while(growth, at_end):
+    """However small a window gets, a service that always has more is left, in bounded steps."""
+    asked = 0
+
+    class Endless:
+        def read_page(self, window: Window, *, offset: int = 0) -> Page:
+            nonlocal asked
+            asked += 1
+            second = window.end - SECOND if at_end else window.start
+            rows = [click(format_utc(second), id=f"{asked}-{n}") for n in range(10)]
+            return Page(rows, total=offset + growth if growth else None, offset=offset)
+
+        def read_second(self, second: datetime) -> Page:
+            raise AssertionError(second)
+
+    paging = OffsetPaging(slice_records=100, second_records=300)
+    window = HOUR
+    with pytest.raises(WindowError):  # noqa: PT012 - which of the windows it is doesn't matter
+        while True:
+            window = first_part(paging.fetch(Endless(), window))
+    assert asked <= 800
+
+
+def first_part(fetched: Fetched | Split) -> Window:
+    assert isinstance(fetched, Split)
+    assert len(fetched.windows) <= 3600
+    return fetched.windows[0]
+
+
+def test_a_page_of_more_than_was_asked_for_is_taken_whole():
+    """A service that doesn't heed `limit` gives more: nothing of it is dropped or read again."""
+    rows = numbered(130)
+    service = Service(rows, cap=50)
+    assert Counter(fetched_whole(OffsetPaging(), service).rows) == Counter(rows)
+    assert [offset for _, offset in service.asked] == [0, 50, 100]
 
 
 def test_a_slice_is_as_old_as_its_first_page():
@@ -709,7 +774,7 @@ def test_nonsense_counts_for_a_slices_budget(total):
     assert fetch_all_and_rejected(paging, service)[1].total() == 300
     assert max(offset for _, offset in service.asked) <= 50
     crowded = Service(numbered(95, second=lambda _: 7), states_total=total, garbled=lambda _: True)
-    with pytest.raises(WindowError, match="more than 50 records in one second"):
+    with pytest.raises(WindowError, match="doesn't come to an end"):
         OffsetPaging(slice_records=20, second_records=50).fetch(crowded, span(7, 8))
 
 

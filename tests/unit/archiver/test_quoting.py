@@ -55,6 +55,17 @@ def test_words_that_hold_the_secret_are_left_out(echo):
     assert quoted(said, [SECRET]) == LEFT_OUT
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "x" + "f" * 5000, "9" * 199_990])
+def test_a_reference_of_many_digits_is_quoted(number):
+    """No number is too long to be no character."""
+    assert quoted(f"&#{number};", [SECRET]).startswith("'&#")
+
+
+def test_a_secret_after_a_reference_of_many_digits_is_found():
+    """Nor does one hide what stands beside it."""
+    assert quoted(f"&#{'9' * 5000};{html.escape(SECRET)}", [SECRET]) == LEFT_OUT
+
+
 @pytest.mark.parametrize("secret", ["abc", "&&&&&&&&", "üüüüüü"])
 def test_nothing_is_quoted_where_a_secret_could_not_be_found(secret):
     """A secret without letters, or of three of them, can't be looked for."""

@@ -1,20 +1,20 @@
 """Requests to real sockets: retries, deadlines, a pace, and what errors may not say."""
 
-import gzip
 import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.raw import drip, raw_server, read_request
 from support.scripted import Reply, scripted
 from urllib3.util import connection
 
-from archiver.errors import AccountError, SourceError, UnavailableError, WindowError
-from archiver.sources import transport
+from archiver.errors import AccountError, SourceError, UnavailableError
+from archiver.sources import bodies, transport
 from archiver.sources.transport import Answer, Transport
 
 PASSWORD = "pa&ss%word+é"
@@ -51,58 +51,6 @@ class Script:
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
 
-@contextmanager
-def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[float]]]:
-    """Serve bytes as they are: `talk` writes to each connection, once its request was read."""
-    arrivals: list[float] = []
-    threads: list[threading.Thread] = []
-    stopped = threading.Event()
-
-    def serve(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            connection.settimeout(5)
-            if b"\r\n\r\n" in read_head(connection):
-                arrivals.append(time.monotonic())
-                talk(connection)
-
-    def accept() -> None:
-        while not stopped.is_set():
-            with suppress(OSError):
-                connection, _ = listener.accept()
-                thread = threading.Thread(target=serve, args=(connection,))
-                thread.start()
-                threads.append(thread)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.05)
-        acceptor = threading.Thread(target=accept)
-        acceptor.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/api/", arrivals
-        finally:
-            stopped.set()
-            for thread in (acceptor, *threads):
-                thread.join()
-
-
-def read_head(connection: socket.socket) -> bytes:
-    head = b""
-    while b"\r\n\r\n" not in head and (chunk := connection.recv(65536)):
-        head += chunk
-    return head
-
-
-def drip(data: bytes, seconds: float = 0.05) -> Callable[[socket.socket], None]:
-    """A byte now and then: no wait for bytes is ever long."""
-
-    def talk(connection: socket.socket) -> None:
-        for byte in data * 40:
-            connection.sendall(bytes([byte]))
-            time.sleep(seconds)
-
-    return talk
-
-
 def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
@@ -121,19 +69,13 @@ def test_post_sends_a_form_and_no_query(method):
     def talk(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
 
-    with raw_server(talk) as (url, _), pytest.MonkeyPatch.context() as patch:
-        original = read_head
-
-        def recorded(connection: socket.socket) -> bytes:
-            requests.append(original(connection))
-            return requests[-1]
-
-        patch.setitem(globals(), "read_head", recorded)
+    with raw_server(talk, requests=requests) as (url, _):
         assert send(url, method=method).body == b"ok"
     line, _, rest = requests[0].partition(b"\r\n")
     assert line.startswith(method.upper().encode())
     assert (ENCODED.encode() in line) == (method == "get")
     assert b"User-Agent: link-history-archiver" in rest
+    assert b"\r\nAccept-Encoding: gzip\r\n" in rest
     if method == "post":
         assert b"?" not in line
         assert b"application/x-www-form-urlencoded" in rest
@@ -272,24 +214,107 @@ def test_a_retry_after_holds_every_thread():
     assert min(arrivals[1:]) - arrivals[0] >= 1
 
 
-@pytest.mark.parametrize("seconds", ["91", "3600", "9" * 400])
-def test_a_long_retry_after_ends_the_account(seconds):
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("91", "wait 91 seconds"),
+        ("3600", "wait 3600 seconds"),
+        ("31536000", "wait for more than a day"),
+        ("9" * 400, "wait for more than a day"),
+        ("Thu, 19 Nov 2026 09:15:30 GMT", "wait 3600 seconds"),
+        ("Fri, 19 Nov 2027 08:15:30 GMT", "wait for more than a day"),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", "wait for more than a day"),
+    ],
+)
+def test_a_long_retry_after_ends_the_account(asked, said):
     """A run doesn't wait for an hour: it says so at once, with the remedy."""
-    script = Script(Reply(b"", 429, (("Retry-After", seconds),)))
-    with scripted(script) as url, pytest.raises(AccountError, match="requests_per_second"):
+    with (
+        raw_server(lambda c: c.sendall(busy(asked))) as (url, arrivals),
+        pytest.raises(AccountError, match=f"HTTP 429.*{said}.*requests_per_second"),
+    ):
         send(url)
-    assert len(script.asked) == 1
+    assert len(arrivals) == 1
 
 
-@pytest.mark.parametrize("text", ["soon", "-5", "Thu, 19 Nov 2026 08:15:30 GMT", "²", "1.5"])
-def test_a_retry_after_that_is_no_number_is_ignored(text):
+def busy(retry_after: str) -> bytes:
+    """An answer by a clock that stands still at 08:15:30."""
+    date = b"Date: Thu, 19 Nov 2026 08:15:30 GMT\r\nContent-Length: 0\r\n"
+    return b"HTTP/1.1 429 Busy\r\n%sRetry-After: %s\r\n\r\n" % (date, retry_after.encode())
+
+
+def test_a_retry_after_that_is_a_time_is_heeded():
+    """It is a time of the service's clock, whatever ours says."""
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nfine"
+
+    def talk(connection: socket.socket) -> None:
+        first = len(arrivals) == 1
+        connection.sendall(busy("Thu, 19 Nov 2026 08:15:31 GMT") if first else whole)
+
+    with raw_server(talk) as (url, arrivals):
+        assert send(url).body == b"fine"
+    assert arrivals[1] - arrivals[0] >= 1
+
+
+@pytest.mark.parametrize(
+    "text", ["soon", "-5", "Thu, 19 Nov 2026 08:15:30 GMT", "Fri, 31 Dec 9999 23:59:59 -2300", "²",
+             "1.5", "", "Mon, 19 Nov 0001 08:15:30 GMT"]
+)  # fmt: skip
+def test_a_retry_after_that_is_none_is_ignored(text):
     """Then our own pause counts."""
     script = Script(Reply(b"", 503, (("Retry-After", text.encode().decode("latin-1")),)), OK)
     with scripted(script) as url:
         assert send(url).body == b"fine"
 
 
-# Other addresses
+def test_one_deadline_holds_for_all_tries(monkeypatch):
+    """What the service asks to wait counts: where no try fits in any more, none is made."""
+    monkeypatch.setattr(transport, "MAX_WAIT_SECONDS", 1.0)
+    script = Script(Reply(b"", 503, (("Retry-After", "1"),)))
+    with scripted(script) as url, pytest.raises(UnavailableError, match=r"503 \(2 tries\)"):
+        send(url, deadline=QUICK)
+    assert len(script.asked) == 2
+
+
+def test_what_other_requests_are_told_to_wait_counts_too(monkeypatch):
+    """A request waits for its next try no longer than its own deadline allows."""
+    monkeypatch.setattr(transport, "MAX_WAIT_SECONDS", 5.0)
+    script = Script(Reply(b"", 500))
+    sender = Transport(deadline=QUICK)
+
+    def fail(asked: dict[str, str]) -> Reply:
+        sender._pace.hold(60)  # another request was told so
+        return script(asked)
+
+    with (
+        scripted(fail) as url,
+        closing(sender),
+        pytest.raises(UnavailableError, match=r"500 \(once\)"),
+    ):
+        sender.send(url, PARAMETERS)
+    assert len(script.asked) == 1
+
+
+# Cookies, other addresses
+
+
+def test_a_cookie_is_not_sent_back(method):
+    """Nobody needs to be known from one request to the next."""
+    requests: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n"
+            b"Set-Cookie: session=1; Path=/\r\nSet-Cookie: who=you; Domain=127.0.0.1\r\n\r\nfine"
+        )
+
+    with (
+        raw_server(talk, requests=requests) as (url, _),
+        closing(Transport(method=method)) as sender,
+    ):
+        for _ in range(3):
+            assert sender.send(url, PARAMETERS).body == b"fine"
+    assert len(requests) == 3
+    assert not any(b"cookie" in request.lower() for request in requests)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -414,6 +439,27 @@ def test_a_deadline_is_for_each_answer_anew():
             assert sender.send(url, PARAMETERS).body == b"fine"
 
 
+def test_a_deadline_holds_on_a_connection_that_is_used_again():
+    """One that has served well may drip the next time."""
+    sent = 0
+
+    def talk(connection: socket.socket) -> None:
+        nonlocal sent
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine")
+        if len(arrivals) == 1 and read_request(connection):
+            connection.sendall(BODY)
+            for _ in range(100):
+                time.sleep(0.05)
+                connection.sendall(b"x")
+                sent += 1
+
+    with raw_server(talk) as (url, arrivals), closing(Transport(deadline=QUICK)) as sender:
+        assert sender.send(url, PARAMETERS).body == b"fine"
+        assert sender.send(url, PARAMETERS).body == b"fine"
+    assert len(arrivals) == 2
+    assert 0 < sent < 50
+
+
 @pytest.mark.parametrize("beginning", [b"", HEADERS, BODY, ENDLESS + b"<response/>"])
 def test_a_stop_ends_what_waits(beginning):
     """Whoever waits for an answer gets an error at once, and nobody asks again."""
@@ -470,48 +516,6 @@ def test_after_a_stop_nothing_is_sent():
     with scripted(script) as url, pytest.raises(AccountError, match="stopped"):
         sender.send(url, PARAMETERS)
     assert script.asked == []
-
-
-# Size
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_an_answer_beyond_the_cap_is_refused(monkeypatch, packed):
-    """What is counted is the unpacked size, and nothing is asked again."""
-    monkeypatch.setattr(transport, "MAX_BODY_BYTES", 1 << 20)
-    body = b"x" * ((1 << 20) + 1)
-    headers = (("Content-Encoding", "gzip"),) if packed else ()
-    script = Script(Reply(gzip.compress(body) if packed else body, 200, headers))
-    with scripted(script) as url, pytest.raises(WindowError, match=r"larger than 1 MB.*page_size"):
-        send(url)
-    assert len(script.asked) == 1
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_an_answer_up_to_the_cap_is_whole(monkeypatch, packed):
-    """As many bytes as are allowed arrive, every one."""
-    monkeypatch.setattr(transport, "MAX_BODY_BYTES", 1 << 20)
-    body = bytes(range(256)) * (1 << 12)
-    headers = (("Content-Encoding", "gzip"),) if packed else ()
-    with scripted(Script(Reply(gzip.compress(body) if packed else body, 200, headers))) as url:
-        assert send(url).body == body
-
-
-def test_a_gzip_that_swells_is_not_unpacked(monkeypatch):
-    """Some hundred KB that would be some hundred MB are refused at the cap, in little memory."""
-    import tracemalloc  # noqa: PLC0415 - it slows down whatever runs beside it
-
-    monkeypatch.setattr(transport, "MAX_BODY_BYTES", 1 << 20)
-    bomb = gzip.compress(b"\0" * (64 << 20), 9)
-    with scripted(Script(Reply(bomb, 200, (("Content-Encoding", "gzip"),)))) as url:
-        tracemalloc.start()
-        try:
-            with pytest.raises(WindowError, match="larger than"):
-                send(url)
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-    assert peak < 16 << 20
 
 
 # Pace
@@ -575,7 +579,7 @@ FAILURES: dict[str, Callable[[socket.socket], None] | None] = {
 @pytest.mark.parametrize("failure", FAILURES)
 def test_no_error_tells_what_was_sent(failure, monkeypatch, caplog, method):
     """Neither a message nor a traceback nor a log line holds a password or a query."""
-    monkeypatch.setattr(transport, "MAX_BODY_BYTES", 5)
+    monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 5)
     caplog.set_level("WARNING")
     talk = FAILURES[failure]
     with raw_server(talk or silent) as (url, _):
