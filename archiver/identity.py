@@ -8,7 +8,7 @@ Title, group and destination belong to the link, and country, uniqueness, conver
 fields can come later: they are no part of identity.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -45,11 +45,15 @@ _EVENT = "event:"
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """A slice held against what is stored: the rows to add, their keys, and what changed."""
+    """A slice held against what is stored: the rows to add, their keys, and what changed.
+
+    `vanished` are the keys of stored clicks that the slice doesn't have.
+    """
 
     new: list[Row] = field(default_factory=list)
     new_keys: list[str] = field(default_factory=list)
     revised: dict[str, Row] = field(default_factory=dict)
+    vanished: list[str] = field(default_factory=list)
 
 
 def content_of(row: Row) -> bytes:
@@ -77,6 +81,48 @@ def keys_of(rows: Sequence[Row]) -> list[str]:
     return keys
 
 
+def bases_of(rows: Iterable[Row]) -> list[str]:
+    """What each row's key has in common with those of the rows that are alike in identity."""
+    return list(map(_base_of, rows))
+
+
+def keys_kept(rows: Sequence[Row], wanted: Sequence[str | None]) -> list[str]:
+    """Keys as `keys_of` gives them, but each row has the wanted one where it is among them.
+
+    So a click keeps its number among the alike, and with it its revisions, when others go. No id
+    is twice among the rows at one time.
+    """
+    given = keys_of(rows)
+    free = dict.fromkeys(given)
+    kept: list[str | None] = [None] * len(given)
+    for place, (key, wish) in enumerate(zip(given, wanted, strict=True)):
+        if wish in free and _base_of_key(wish) == _base_of_key(key):
+            del free[wish]
+            kept[place] = wish
+    left: defaultdict[str, deque[str]] = defaultdict(deque)
+    for key in free:
+        left[_base_of_key(key)].append(key)
+    return [
+        left[_base_of_key(key)].popleft() if wish is None else wish
+        for key, wish in zip(given, kept, strict=True)
+    ]
+
+
+def misnamed(rows: Sequence[Row], keys: Sequence[str]) -> int:
+    """How many of the stored keys aren't their rows' own. All alike rows must be there.
+
+    Which of them has which number doesn't matter.
+    """
+    given = keys_of(rows)
+    if given == keys:
+        return 0
+    possible = set(given)
+    return sum(
+        key not in possible or _base_of_key(key) != _base_of_key(own)
+        for key, own in zip(keys, given, strict=True)
+    )
+
+
 def speaks_of_ids(keys: Iterable[str]) -> set[bool]:
     """Whether keys are from the service's ids (True), from hashes (False), both, or none."""
     return {key.startswith(_ID) for key in keys}
@@ -100,17 +146,21 @@ def reconcile(known: Known, rows: Sequence[Row]) -> Reconciled:
         alike_known[_base_of_key(key)][key] = facts
     result = Reconciled()
     for base, alike in _grouped(rows).items():
-        stored = alike_known.get(base, {})
-        added = _match(stored, alike, result.revised) if stored else alike
+        stored = alike_known.pop(base, {})
+        added = _match(stored, alike, result) if stored else alike
         result.new.extend(added)
         result.new_keys.extend(
             _key(base, number) for number in range(len(stored) + 1, len(stored) + len(added) + 1)
         )
+    result.vanished.extend(key for stored in alike_known.values() for key in stored)
     return result
 
 
-def _match(stored: Known, alike: list[Row], revised: dict[str, Row]) -> list[Row]:
-    """Pair the alike rows with stored ones; note the changed pairs, return the rows left over."""
+def _match(stored: Known, alike: list[Row], result: Reconciled) -> list[Row]:
+    """Pair the alike rows with stored ones; note the changed pairs and the stored ones left over.
+
+    Gives the rows left over.
+    """
     unseen = dict(stored)
     changed = []
     for row in alike:
@@ -121,7 +171,8 @@ def _match(stored: Known, alike: list[Row], revised: dict[str, Row]) -> list[Row
         else:
             del unseen[same]
     pairs = list(zip(unseen, changed, strict=False))
-    revised.update(pairs)
+    result.revised.update(pairs)
+    result.vanished.extend(list(unseen)[len(pairs) :])
     return changed[len(pairs) :]
 
 

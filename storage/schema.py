@@ -181,6 +181,20 @@ def order_totals_by_time(db: Database) -> None:
     db.execute("CREATE INDEX links_without_id ON links (account, key) WHERE link_id IS NULL")
 
 
+@ledger()
+def create_replacements(db: Database) -> None:
+    """Files that are being replaced: see storage/replacing.py. Mostly empty."""
+    db.execute(
+        """
+        CREATE TABLE replacements (
+            path TEXT PRIMARY KEY, -- from the archive's directory on
+            bytes INTEGER NOT NULL, -- of the new file
+            hash TEXT NOT NULL -- of the new file
+        ) WITHOUT ROWID
+        """
+    )
+
+
 @clicks()
 def create_clicks(db: Database) -> None:
     """The clicks of the SQLite store.
