@@ -1,7 +1,7 @@
 """What `run` and `backfill` share: an archive held, its accounts one after the other, a report."""
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,7 +48,7 @@ class Job:
         directory = self.config.archive.directory
         try:
             with hold(directory), open_archive(directory, self.config.archive.store) as archive:
-                _hold_settings(archive, accounts)
+                hold_settings(archive, accounts)
                 return RunReport([self._turn(account, archive) for account in accounts])
         except StoreError as error:
             return RunReport([AccountReport(a.name, errors=[str(error)]) for a in accounts])
@@ -59,13 +59,13 @@ class Job:
         try:
             with archive.transaction():
                 number = archive.runs.start(account.name, self.command, self.clock())
-            with _all_told(report), closing(self._service(account)) as service:
+            with all_told(report), closing(self._service(account)) as service:
                 self._take(
                     Turn(
                         account, archive, service, self.clock(), self.clock, report, self.observer
                     )
                 )
-            self._redact(report)
+            redact(report, self.passwords.values())
             with archive.transaction():
                 archive.runs.finish(number, report, self.clock())
             archive.check_in_place()
@@ -117,15 +117,16 @@ class Job:
         if self.command == "run" and whole:
             settings.hold_looked_back(name)
 
-    def _redact(self, report: AccountReport) -> None:
-        """No secret leaves in a report, wherever it goes: screen, JSON, ledger."""
-        redactor = Redactor(self.passwords.values())
-        report.errors[:] = map(redactor.told, report.errors)
-        report.warnings[:] = map(redactor.told, report.warnings)
+
+def redact(report: AccountReport, secrets: Iterable[str]) -> None:
+    """No secret leaves in a report, wherever it goes: screen, JSON, ledger."""
+    redactor = Redactor(secrets)
+    report.errors[:] = map(redactor.told, report.errors)
+    report.warnings[:] = map(redactor.told, report.warnings)
 
 
 @contextmanager
-def _all_told(report: AccountReport) -> Iterator[None]:
+def all_told(report: AccountReport) -> Iterator[None]:
     """Put what goes wrong within into the report: it must not keep others from their turn."""
     try:
         yield
@@ -176,7 +177,8 @@ def identity_settings(account: Account) -> IdentitySettings:
     return IdentitySettings(account.service, account.timezone.key, account.fields, account.ip)
 
 
-def _hold_settings(archive: Archive, accounts: Sequence[Account]) -> None:
+def hold_settings(archive: Archive, accounts: Sequence[Account]) -> None:
+    """Remember what shapes the accounts' identities. Raises ConfigError where that changed."""
     problems: list[str] = []
     with archive.transaction():
         for account in accounts:

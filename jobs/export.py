@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Literal
 from zoneinfo import ZoneInfo
@@ -14,7 +13,7 @@ from zoneinfo import ZoneInfo
 from archiver.errors import ConfigError, StoreError
 from archiver.lines import line_of
 from archiver.model import CLICK_FIELDS, Row, Window
-from archiver.timestamps import parse_instant
+from jobs.period import typed_period
 from storage.appending import sync_folder
 from storage.links import LINK_FIELDS, TOTAL_FIELDS
 from storage.reading import ArchivedAccount, ArchiveReader, open_reader
@@ -25,9 +24,6 @@ FIELDS: Mapping[What, Sequence[str]] = {
     "links": LINK_FIELDS,
     "totals": TOTAL_FIELDS,
 }
-
-_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +76,7 @@ class Export:
     def _window(self, zone: ZoneInfo) -> Window:
         if self.what == "links" and (self.start or self.end):
             raise ConfigError("--from and --to are for clicks and totals: links have no time")
-        start = _instant("--from", self.start, zone, _BEGINNING)
-        end = _instant("--to", self.end, zone, _END)
-        if start >= end:
-            raise ConfigError(f"--to {self.end} isn't after --from {self.start}; --to is out")
-        return Window(start, end)
+        return typed_period(self.start, self.end, zone)
 
 
 @contextmanager
@@ -106,15 +98,6 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # it isn't there, or its folder can't be written to
             part.unlink()
-
-
-def _instant(option: str, text: str | None, zone: ZoneInfo, default: datetime) -> datetime:
-    if text is None:
-        return default
-    try:
-        return parse_instant(text, zone)
-    except ValueError as error:
-        raise ConfigError(f"{option}: {error}") from None
 
 
 def _writer(

@@ -22,6 +22,8 @@ COMMANDS = {
     "run": "Archive all that is due, once.",
     "backfill": "Archive what isn't covered of a stated period.",
     "status": "Show what is archived, what is missing, and how the last runs went.",
+    "verify": "Prove that what is stored is what was committed.",
+    "repair": "Fetch a damaged day again.",
     "export": "Write the archive's clicks, links or totals as JSON lines or CSV.",
     "make-link": "Make a tracking link and keep it.",
     "publish": "Write the pages of [[pages]] for the web.",

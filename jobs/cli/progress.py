@@ -1,7 +1,7 @@
 """A progress bar on a terminal; without one, nothing."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,21 @@ def observer(context: Context) -> Iterator[Observer]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield _Bars(progress)
+
+
+@contextmanager
+def counting(context: Context, of_what: str) -> Iterator[Callable[[int, int], None]]:
+    """Who watches how many of how many are done: a bar where somebody can see it."""
+    if context.quiet or not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(of_what, total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)
 
 
 class _Bars:
