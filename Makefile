@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint types imports pytest soak bench bench-startup docs clean
+.PHONY: demo test lint types imports pytest soak mutants bench bench-startup docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/link-archiver demo
@@ -24,8 +24,16 @@ imports: $(INSTALLED)
 pytest: $(INSTALLED)
 	$(BIN)/pytest -m "not soak"
 
+# Each writes what it did into docs/reliability.md, once all of it went well.
 soak: $(INSTALLED)
-	$(BIN)/pytest -m "soak or not soak"
+	rm -rf build/figures/soak
+	LINK_ARCHIVER_FIGURES=build/figures/soak $(BIN)/pytest -m "soak or not soak"
+	$(BIN)/python tests/figures.py soak build/figures/soak
+
+mutants: $(INSTALLED)
+	rm -rf build/figures/mutants
+	LINK_ARCHIVER_FIGURES=build/figures/mutants $(BIN)/python tests/mutants.py
+	$(BIN)/python tests/figures.py mutants build/figures/mutants
 
 bench-startup: $(INSTALLED)
 	$(BIN)/python benchmarks/startup.py

@@ -34,7 +34,7 @@ def hold(directory: Path) -> Iterator[None]:
     with _lock_file(directory) as descriptor:
         if not _lock(descriptor):
             raise ArchiveBusyError(f"{_busy(directory)}. Wait until it ends")
-        with _named_as_holder(descriptor):
+        with _named_as_holder(descriptor, directory / FILE_NAME):
             yield
 
 
@@ -47,7 +47,7 @@ def wait_and_hold(directory: Path, meanwhile: Callable[[], None] = lambda: None)
             while not _lock(descriptor):
                 meanwhile()
                 time.sleep(_WAIT_SECONDS)
-        with _named_as_holder(descriptor):
+        with _named_as_holder(descriptor, directory / FILE_NAME):
             yield
 
 
@@ -85,9 +85,14 @@ def _lock_file(directory: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _named_as_holder(descriptor: int) -> Iterator[None]:
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()} {format_utc(datetime.now(UTC))}\n".encode(), 0)
+def _named_as_holder(descriptor: int, path: Path) -> Iterator[None]:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()} {format_utc(datetime.now(UTC))}\n".encode(), 0)
+    except OSError as error:
+        raise StoreError(
+            f"can't write to {path}: {error.strerror}. Check the disk's space"
+        ) from None
     yield
     os.ftruncate(descriptor, 0)
 

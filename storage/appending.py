@@ -14,9 +14,9 @@ _FOLDER_MODE = 0o750
 
 
 def append(path: Path, data: bytes, committed_bytes: int) -> int:
-    """Append and sync; give the file's new length, which is the caller's to commit.
+    """Append lines and sync; give the file's new length, which is the caller's to commit.
 
-    Raises CorruptArchiveError, and touches nothing, where the file is shorter than committed.
+    Raises CorruptArchiveError, and touches nothing, where the file can't hold what was committed.
     """
     _cut_torn_end(path, committed_bytes)
     if not path.exists():
@@ -28,9 +28,11 @@ def append(path: Path, data: bytes, committed_bytes: int) -> int:
 
 
 def check_length(path: Path, committed_bytes: int) -> int:
-    """The file's length. Raises CorruptArchiveError where it is less than was committed."""
+    """The file's length. Raises CorruptArchiveError where it can't hold what was committed."""
     length = path.stat().st_size if path.exists() else 0
     refuse_shorter(path, length, committed_bytes)
+    if committed_bytes:
+        _refuse_end_within_line(path, committed_bytes)
     return length
 
 
@@ -42,6 +44,21 @@ def refuse_shorter(path: Path, length: int, committed_bytes: int) -> None:
             "replaced by another program. Nothing has been changed; put the file back from a "
             "copy, or fetch the day again with `link-archiver repair`"
         )
+
+
+def _refuse_end_within_line(path: Path, committed_bytes: int) -> None:
+    """Raise CorruptArchiveError where what was committed doesn't end a line.
+
+    A line that was put in by hand moves all others: what is cut off then would be no torn end.
+    """
+    with path.open("rb") as file:
+        file.seek(committed_bytes - 1)
+        if file.read(1) != b"\n":
+            raise CorruptArchiveError(
+                f"{path} has no line's end where the {committed_bytes} bytes that were committed "
+                "end: it was changed by another program. Nothing has been changed; put the file "
+                "back from a copy, or fetch the day again with `link-archiver repair`"
+            )
 
 
 def torn_bytes(path: Path, committed_bytes: int) -> int:

@@ -22,9 +22,20 @@ from support.service import COMPARED, PASSWORD, Service
 from refserver.app import create_app
 from refserver.serving import running
 
+ROOT = Path(__file__).parents[2]
 CONSOLE_SCRIPT = Path(sys.executable).with_name("link-archiver")
 NOW = datetime.now(UTC).replace(microsecond=0)
 TIMEOUT_SECONDS = 60
+
+# Root may write anywhere, unless it gives up CAP_DAC_OVERRIDE (1) and CAP_DAC_READ_SEARCH (2).
+_WITHOUT_PRIVILEGE = """
+import ctypes, os, sys
+for capability in (1, 2):
+    assert ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) == 0  # PR_CAPBSET_DROP
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+#: Stands before a command whom permissions are to bind, whoever runs the tests.
+UNPRIVILEGED = [sys.executable, "-c", _WITHOUT_PRIVILEGE] if os.geteuid() == 0 else []
 
 #: The password in each form in which a careless program shows it.
 SECRETS = (
@@ -106,6 +117,13 @@ class Commands:
             assert secret not in ended.out + ended.err
         assert "Traceback" not in ended.err, ended.err
         return ended
+
+    def going_wrong(self, **how: object) -> dict[str, Any]:
+        """Options for a command that something goes wrong in: `support/startup` says how."""
+        tests = ROOT / "tests"
+        path = (tests / "support" / "startup", tests, ROOT)
+        given = {name: str(value) for name, value in how.items()}
+        return {"env": {**self.environ, "PYTHONPATH": ":".join(map(str, path)), **given}}
 
     def exported(self) -> "Counter[tuple[object, ...]]":
         """The multiset of the archive's clicks, to be held against what the service has."""

@@ -1,27 +1,17 @@
 """`status`: what is archived, what is missing, how fresh it is."""
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from e2e.processes import NOW
+from e2e.processes import NOW, UNPRIVILEGED
 from support.archive import TestArchive
 
 from storage.database import open_database
 
 HOUR = timedelta(hours=1)
-# Root may write anywhere, unless it gives up CAP_DAC_OVERRIDE (1) and CAP_DAC_READ_SEARCH (2).
-WITHOUT_PRIVILEGE = """
-import ctypes, os, sys
-for capability in (1, 2):
-    assert ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) == 0  # PR_CAPBSET_DROP
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-UNPRIVILEGED = [sys.executable, "-c", WITHOUT_PRIVILEGE] if os.geteuid() == 0 else []
 
 
 def test_no_archive_yet(link_archiver) -> None:

@@ -1,5 +1,6 @@
 """One run an archive, and who it is."""
 
+import errno
 import fcntl
 import os
 import re
@@ -52,6 +53,23 @@ def test_a_holder_that_cannot_be_read_still_holds(tmp_path, content) -> None:
         assert holder(tmp_path) is None
         with pytest.raises(ArchiveBusyError, match="another run is at work there"):
             hold(tmp_path).__enter__()
+
+
+def test_a_full_disk_is_told(tmp_path, monkeypatch) -> None:
+    """Where the holder's name finds no room, nothing is begun, and the lock is given back."""
+
+    def pwrite(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("jobs.lock.os.pwrite", pwrite)
+        expected = (
+            rf"can't write to .*{FILE_NAME}: No space left on device\. Check the disk's space"
+        )
+        with pytest.raises(StoreError, match=expected), hold(tmp_path):
+            pytest.fail("it was held")
+    with hold(tmp_path):
+        pass
 
 
 def test_to_ask_for_the_holder_sends_no_run_away(tmp_path) -> None:

@@ -121,6 +121,17 @@ def test_a_sound_file_has_no_torn_one(path):
     assert [file.name for file in path.parent.iterdir()] == ["day.jsonl"]
 
 
+def test_a_file_with_a_line_put_in_is_corruption(path, tmp_path):
+    """What then lies beyond the committed length is no torn end but a part of what counts."""
+    append(path, b"one\ntwo\n", 0)
+    path.write_bytes(b"one\n# by hand\ntwo\n")
+    before = contents(tmp_path)
+    for touch in (lambda: append(path, b"three\n", 8), lambda: torn_bytes(path, 8)):
+        with pytest.raises(CorruptArchiveError, match=r"day\.jsonl has no line's end where the 8"):
+            touch()
+    assert contents(tmp_path) == before
+
+
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_file_shorter_than_committed_is_corruption(path, exists, tmp_path):
     """The error names the file, and nothing at all is touched."""
