@@ -8,7 +8,7 @@ Title, group and destination belong to the link, and country, uniqueness, conver
 fields can come later: they are no part of identity.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -79,6 +79,48 @@ def keys_of(rows: Sequence[Row]) -> list[str]:
         counts[base] += 1
         keys.append(_key(base, counts[base]))
     return keys
+
+
+def bases_of(rows: Iterable[Row]) -> list[str]:
+    """What each row's key has in common with those of the rows that are alike in identity."""
+    return list(map(_base_of, rows))
+
+
+def keys_kept(rows: Sequence[Row], wanted: Sequence[str | None]) -> list[str]:
+    """Keys as `keys_of` gives them, but each row has the wanted one where it is among them.
+
+    So a click keeps its number among the alike, and with it its revisions, when others go. No id
+    is twice among the rows at one time.
+    """
+    given = keys_of(rows)
+    free = dict.fromkeys(given)
+    kept: list[str | None] = [None] * len(given)
+    for place, (key, wish) in enumerate(zip(given, wanted, strict=True)):
+        if wish in free and _base_of_key(wish) == _base_of_key(key):
+            del free[wish]
+            kept[place] = wish
+    left: defaultdict[str, deque[str]] = defaultdict(deque)
+    for key in free:
+        left[_base_of_key(key)].append(key)
+    return [
+        left[_base_of_key(key)].popleft() if wish is None else wish
+        for key, wish in zip(given, kept, strict=True)
+    ]
+
+
+def misnamed(rows: Sequence[Row], keys: Sequence[str]) -> int:
+    """How many of the stored keys aren't their rows' own. All alike rows must be there.
+
+    Which of them has which number doesn't matter.
+    """
+    given = keys_of(rows)
+    if given == keys:
+        return 0
+    possible = set(given)
+    return sum(
+        key not in possible or _base_of_key(key) != _base_of_key(own)
+        for key, own in zip(keys, given, strict=True)
+    )
 
 
 def speaks_of_ids(keys: Iterable[str]) -> set[bool]:

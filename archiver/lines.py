@@ -5,7 +5,8 @@ from typing import Any
 
 import orjson
 
-from archiver.model import CLICK_FIELDS, Row
+from archiver.model import CLICK_FIELDS, Click, Row
+from archiver.timestamps import parse_utc
 
 _TIME_MARK = b'"clicked_at":"'
 _TIME_LENGTH = len("2026-11-19T08:15:30Z")
@@ -35,3 +36,21 @@ def time_of(line: bytes) -> str:
     """A line's `clicked_at`, without reading all of it. Raises ValueError where it has none."""
     start = line.index(_TIME_MARK) + len(_TIME_MARK)
     return line[start : start + _TIME_LENGTH].decode()
+
+
+def is_click(row: Row) -> bool:
+    """Whether a row that was read from somewhere can be a click, as `Click` states it."""
+    try:
+        click = Click._make(row)
+        parse_utc(click.clicked_at)
+        extra = {} if click.extra is None else orjson.loads(click.extra)
+        orjson.dumps(row)  # no lone surrogates
+    except (ValueError, TypeError):
+        return False
+    given = click._replace(is_unique=None)
+    return (
+        isinstance(extra, dict)
+        and isinstance(click.is_unique, bool | None)
+        and None not in (click.account, click.service, click.clicked_at_source)
+        and all(isinstance(value, str | None) for value in given)
+    )

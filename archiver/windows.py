@@ -5,7 +5,7 @@ form: disjoint, and not touching unless its docstring says so. Nothing is change
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 from archiver.model import CLICKED_AT, Row, Window
@@ -18,6 +18,12 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 def clip(start: datetime, end: datetime) -> Window | None:
     """Give the window `[start, end)`, or None where that is empty."""
     return Window(start, end) if start < end else None
+
+
+def day_window(day: str) -> Window:
+    """Give the UTC day of a date such as 2026-11-19. Raises ValueError where it is none."""
+    start = datetime.combine(date.fromisoformat(day), time(), UTC)
+    return Window(start, start + timedelta(days=1))
 
 
 def belonging(rows: Iterable[Row], window: Window) -> list[Row]:

@@ -5,12 +5,11 @@ disk that was full): it is moved to a `.torn` file beside it before anything is 
 """
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from archiver.errors import CorruptArchiveError
 
-_FILE_MODE = 0o640
+FILE_MODE = 0o640
 _FOLDER_MODE = 0o750
 
 
@@ -21,41 +20,28 @@ def append(path: Path, data: bytes, committed_bytes: int) -> int:
     """
     _cut_torn_end(path, committed_bytes)
     if not path.exists():
-        _make_folders(path.parent)
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
-    try:
-        _write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        make_folders(path.parent)
+    _append_synced(path, data)
     if committed_bytes == 0:
         sync_folder(path.parent)
     return committed_bytes + len(data)
 
 
-def committed_lines(path: Path, committed_bytes: int) -> Iterator[bytes]:
-    """The lines of a file's committed part. Raises CorruptArchiveError where it is shorter."""
-    check_length(path, committed_bytes)
-    if committed_bytes == 0:
-        return
-    with path.open("rb") as file:
-        for line in file:
-            committed_bytes -= len(line)
-            yield line
-            if committed_bytes <= 0:
-                return
-
-
 def check_length(path: Path, committed_bytes: int) -> int:
     """The file's length. Raises CorruptArchiveError where it is less than was committed."""
     length = path.stat().st_size if path.exists() else 0
+    refuse_shorter(path, length, committed_bytes)
+    return length
+
+
+def refuse_shorter(path: Path, length: int, committed_bytes: int) -> None:
+    """Raise CorruptArchiveError where a file of this length is shorter than was committed."""
     if length < committed_bytes:
         raise CorruptArchiveError(
             f"{path} has {length} bytes, and {committed_bytes} were committed: it was cut or "
             "replaced by another program. Nothing has been changed; put the file back from a "
-            "copy, and run again"
+            "copy, or fetch the day again with `link-archiver repair`"
         )
-    return length
 
 
 def torn_bytes(path: Path, committed_bytes: int) -> int:
@@ -68,14 +54,27 @@ def _cut_torn_end(path: Path, committed_bytes: int) -> None:
         return
     with path.open("r+b") as file:
         file.seek(committed_bytes)
-        torn = file.read()
-        with path.with_name(f"{path.name}.torn").open("ab") as kept:
-            kept.write(torn)
-            kept.flush()
-            os.fsync(kept.fileno())
-        sync_folder(path.parent)
+        keep_beside(path, "torn", file.read())
         file.truncate(committed_bytes)
         os.fsync(file.fileno())
+
+
+def keep_beside(path: Path, suffix: str, data: bytes) -> Path:
+    """Add what doesn't count to a file beside the one that it was found in; give that file."""
+    beside = path.with_name(f"{path.name}.{suffix}")
+    make_folders(path.parent)
+    _append_synced(beside, data)
+    sync_folder(path.parent)
+    return beside
+
+
+def _append_synced(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    try:
+        _write_all(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -85,10 +84,11 @@ def _write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _make_folders(folder: Path) -> None:
+def make_folders(folder: Path) -> None:
+    """Make a folder and those above it, durable, where they aren't there."""
     if folder.exists():
         return
-    _make_folders(folder.parent)
+    make_folders(folder.parent)
     folder.mkdir(_FOLDER_MODE, exist_ok=True)
     sync_folder(folder.parent)
 

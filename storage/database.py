@@ -93,7 +93,7 @@ def store_errors(
     try:
         yield
     except errors as error:
-        if type(error) is sqlite3.DatabaseError:
+        if is_damage(error):
             raise CorruptArchiveError(
                 f"can't {operation} {path}: {error}. It was damaged, or is something else; put it "
                 "back from a copy"
@@ -103,3 +103,23 @@ def store_errors(
             f"can't {operation} {path}: {reason}. Check the disk's space, the file's permissions "
             "and whether another program holds it; what was committed before is untouched"
         ) from error
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error says that the database itself is damaged, or is none."""
+    return type(error) is sqlite3.DatabaseError
+
+
+def is_no_text(error: Exception) -> bool:
+    """Whether an error says that a text isn't UTF-8, which only another program can have done."""
+    return isinstance(error, sqlite3.OperationalError) and "decode to UTF-8" in str(error)
+
+
+@contextmanager
+def lenient_text(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read a text that isn't UTF-8 as one with lone surrogates, which no click has."""
+    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    try:
+        yield
+    finally:
+        connection.text_factory = str

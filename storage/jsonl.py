@@ -1,8 +1,9 @@
 """The JSONL store: one append-only file an account and UTC day; the ledger says what counts."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from archiver.errors import CorruptArchiveError
@@ -11,11 +12,13 @@ from archiver.lines import line_of, row_of, time_of
 from archiver.model import CLICKED_AT, Row, Window
 from archiver.store import Commit
 from archiver.timestamps import format_utc
-from storage.appending import append, committed_lines, torn_bytes
+from storage.appending import append, torn_bytes
+from storage.committed import open_committed
 from storage.database import store_errors, transaction
 from storage.ledger import Ledger
 
 _ONE_SECOND = timedelta(seconds=1)
+_DAY_FILE = re.compile(r"clicks/([A-Za-z0-9_-]+)/\d{4}/(\d{4}-\d\d-\d\d)\.jsonl", re.ASCII)
 
 
 class JsonlStore:
@@ -63,20 +66,32 @@ def read_days(
     """
     start, end = format_utc(window.start), format_utc(window.end)
     for day in ledger.days_with_clicks(account, start, format_utc(window.end - _ONE_SECOND)):
-        path = directory / path_of(account, day)
-        lines = committed_lines(path, ledger.committed_bytes(path_of(account, day)))
-        try:
-            yield [row_of(line) for line in lines if start <= time_of(line) < end]
-        except (ValueError, KeyError, TypeError):
-            raise CorruptArchiveError(
-                f"{path} has a line that is no click: it was changed by another program. Nothing "
-                "has been changed; put the file back from a copy, and run again"
-            ) from None
+        path = path_of(account, day)
+        with open_committed(ledger.connection, directory, path) as committed:
+            lines = committed.lines()
+            try:
+                rows = [row_of(line) for line in lines if start <= time_of(line) < end]
+            except (ValueError, KeyError, TypeError):
+                raise CorruptArchiveError(
+                    f"{committed.path} has a line that is no click: it was changed by another "
+                    "program. Nothing has been changed; put the file back from a copy, or fetch "
+                    f"the day again with `link-archiver repair --account {account} --day {day}`"
+                ) from None
+        yield rows
 
 
 def path_of(account: str, day: str) -> str:
     """A day's file, from the archive's directory on."""
     return f"clicks/{account}/{day[:4]}/{day}.jsonl"
+
+
+def day_of_path(path: str) -> tuple[str, str] | None:
+    """The account and the day of a day file; None where the path is none's."""
+    found = _DAY_FILE.fullmatch(path)
+    try:
+        return found and (found[1], date.fromisoformat(found[2]).isoformat())
+    except ValueError:
+        return None
 
 
 def _by_path(account: str, clicks: Sequence[Row]) -> dict[str, list[Row]]:

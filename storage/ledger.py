@@ -5,7 +5,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from operator import itemgetter
+from typing import NamedTuple
 
+from archiver.errors import CorruptArchiveError
 from archiver.identity import FACT_FIELDS, Facts, digest_of, facts_of
 from archiver.model import CLICK_FIELDS, CLICKED_AT, Link, Row, Window
 from archiver.store import Commit
@@ -27,6 +29,15 @@ _REVISION_COLUMNS = (
 )
 
 
+class DayRow(NamedTuple):
+    """What the ledger says of a UTC day of an account, as it is in the database."""
+
+    clicks: int
+    digest: str  # 32 hexadecimal digits
+    first_click: str
+    last_click: str
+
+
 class Ledger:
     """Reads and writes the ledger's tables. Whoever writes holds a transaction."""
 
@@ -36,11 +47,24 @@ class Ledger:
         self._rejected = RejectedRecords(connection)
 
     def coverage(self, account: str) -> list[Window]:
-        """The windows known to be archived whole, in order."""
-        rows = self.connection.execute(
+        """The windows known to be archived whole, in order.
+
+        Raises CorruptArchiveError where one of them is none.
+        """
+        rows = self.coverage_texts(account)
+        try:
+            return [Window(parse_utc(start), parse_utc(end)) for start, end in rows]
+        except (ValueError, TypeError):
+            raise CorruptArchiveError(
+                f"what the ledger says of {account}'s coverage is no time: another program "
+                "changed it. Nothing has been changed; put archive.db back from a copy"
+            ) from None
+
+    def coverage_texts(self, account: str) -> list[tuple[str, str]]:
+        """The same as it is in the database, in order of the texts."""
+        return self.connection.execute(
             'SELECT start, "end" FROM coverage WHERE account = ? ORDER BY start', (account,)
-        )
-        return [Window(parse_utc(start), parse_utc(end)) for start, end in rows]
+        ).fetchall()
 
     def cut_coverage(self, account: str, end: datetime) -> list[Window]:
         """Take back the coverage after an instant, and give what was taken back."""
@@ -58,6 +82,29 @@ class Ledger:
         self._rejected.record(commit)
         covered = self.coverage(commit.account)
         self._replace_coverage(commit.account, covered, merge([*covered, commit.window]))
+
+    def record_day(self, commit: Commit, day: str, rows: Sequence[Row]) -> None:
+        """Record anew a day of which `rows` are all clicks; `commit` says which are new."""
+        self.connection.execute(
+            "DELETE FROM days WHERE account = ? AND day = ?", (commit.account, day)
+        )
+        self._record_days(commit.account, rows)
+        self._record_links(commit)
+        self._record_revisions(commit)
+
+    def mend_coverage(self, account: str) -> None:
+        """Let windows that overlap, as another program left them, be one."""
+        covered = self.coverage(account)
+        self._replace_coverage(account, covered, merge(covered))
+
+    def days(self, account: str) -> dict[str, DayRow]:
+        """The UTC days that hold clicks, in order."""
+        rows = self.connection.execute(
+            "SELECT day, clicks, digest, first_click, last_click FROM days WHERE account = ? "
+            "ORDER BY day",
+            (account,),
+        )
+        return {day: DayRow(*rest) for day, *rest in rows}
 
     def revisions(self, account: str, window: Window) -> dict[str, Facts]:
         """The latest facts of each click of the window that came back changed, by key."""

@@ -15,6 +15,7 @@ from storage.jsonl import JsonlStore
 from storage.ledger import Ledger
 from storage.links import Links
 from storage.rejected import RejectedRecords
+from storage.replacing import complete_replacements
 from storage.runs import Runs
 from storage.settings import Settings
 from storage.sqlite import SqliteStore
@@ -58,7 +59,7 @@ def open_archive(directory: Path, kind: Literal["sqlite", "jsonl"]) -> Iterator[
 
     Raises ConfigError where the archive's store is another, StoreError where it can't be opened.
     """
-    _refuse_lost_ledger(directory)
+    refuse_lost_ledger(directory)
     connection = open_database(directory)
     try:
         path = directory / FILE_NAME
@@ -67,6 +68,8 @@ def open_archive(directory: Path, kind: Literal["sqlite", "jsonl"]) -> Iterator[
             settings.hold_store(kind)
         if kind == "sqlite":
             add_clicks(connection, directory)
+        with store_errors("complete the repair of", directory):
+            complete_replacements(connection, directory)
         ledger = Ledger(connection)
         store = SqliteStore(ledger, path) if kind == "sqlite" else JsonlStore(ledger, directory)
         yield Archive(
@@ -86,7 +89,7 @@ def open_archive(directory: Path, kind: Literal["sqlite", "jsonl"]) -> Iterator[
         connection.close()
 
 
-def _refuse_lost_ledger(directory: Path) -> None:
+def refuse_lost_ledger(directory: Path) -> None:
     """Day files without the ledger that says what of them counts are no new archive's."""
     file = next(directory.glob("clicks/*/*/*.jsonl"), None)
     if file is not None and not (directory / FILE_NAME).exists():

@@ -239,6 +239,20 @@ def create_rejected(db: Database) -> None:
     )
 
 
+@ledger()
+def create_replacements(db: Database) -> None:
+    """Files that are being replaced: see storage/replacing.py. Mostly empty."""
+    db.execute(
+        """
+        CREATE TABLE replacements (
+            path TEXT PRIMARY KEY, -- from the archive's directory on
+            bytes INTEGER NOT NULL, -- of the new file
+            hash TEXT NOT NULL -- of the new file
+        ) WITHOUT ROWID
+        """
+    )
+
+
 @clicks()
 def create_clicks(db: Database) -> None:
     """The clicks of the SQLite store.

@@ -12,15 +12,20 @@ from storage.database import store_errors, transaction
 from storage.ledger import Ledger
 from storage.schema import quoted
 
-_IN_WINDOW = "account = ? AND clicked_at >= ? AND clicked_at < ?"
-_COLUMNS = ", ".join(map(quoted, CLICK_FIELDS))
+IN_WINDOW = "account = ? AND clicked_at >= ? AND clicked_at < ?"
+COLUMNS = ", ".join(map(quoted, CLICK_FIELDS))
 _FACTS = ", ".join(map(quoted, FACT_FIELDS))
 # Not INSERT OR IGNORE, which would also swallow a missing time.
-_INSERT = (
-    f"INSERT INTO clicks ({_COLUMNS}, key) VALUES ({'?, ' * len(CLICK_FIELDS)}?) "
+INSERT = (
+    f"INSERT INTO clicks ({COLUMNS}, key) VALUES ({'?, ' * len(CLICK_FIELDS)}?) "
     "ON CONFLICT (account, clicked_at, key) DO NOTHING"
 )
+#: Whether a row's time begins with a date: any other was changed by another program.
+HAS_DAY = (
+    "typeof(clicked_at) = 'text' AND clicked_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'"
+)
 _IS_UNIQUE = CLICK_FIELDS.index("is_unique")
+_BOOLEANS = {None: None, 0: False, 1: True}
 
 
 class SqliteStore:
@@ -34,7 +39,7 @@ class SqliteStore:
     def known_clicks(self, account: str, window: Window) -> Known:
         with store_errors("read", self._path):
             rows = self._connection.execute(
-                f"SELECT key, {_FACTS} FROM clicks WHERE {_IN_WINDOW}",
+                f"SELECT key, {_FACTS} FROM clicks WHERE {IN_WINDOW}",
                 (account, format_utc(window.start), format_utc(window.end)),
             )
             known = {key: tuple(facts) for key, *facts in rows}
@@ -45,7 +50,7 @@ class SqliteStore:
     def commit(self, commit: Commit) -> Sequence[str]:
         with store_errors("write to", self._path), transaction(self._connection):
             rows = ((*row, key) for row, key in zip(commit.clicks, commit.keys, strict=True))
-            stored = self._connection.executemany(_INSERT, rows).rowcount
+            stored = self._connection.executemany(INSERT, rows).rowcount
             if commit.clicks and stored != len(commit.clicks):
                 raise sqlite3.IntegrityError("a click of the slice is stored already")
             self._ledger.record(commit)
@@ -55,13 +60,22 @@ class SqliteStore:
 def read_clicks(connection: sqlite3.Connection, account: str, window: Window) -> Iterator[Row]:
     """The window's clicks in the order of the table's key."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM clicks WHERE {_IN_WINDOW} ORDER BY account, clicked_at, key",
+        f"SELECT {COLUMNS} FROM clicks WHERE {IN_WINDOW} ORDER BY account, clicked_at, key",
         (account, format_utc(window.start), format_utc(window.end)),
     )
-    for row in rows:
-        unique = row[_IS_UNIQUE]
-        yield (
-            *row[:_IS_UNIQUE],
-            unique if unique is None else bool(unique),
-            *row[_IS_UNIQUE + 1 :],
-        )
+    yield from map(row_of_columns, rows)
+
+
+def row_of_columns(columns: Row) -> Row:
+    """The click of a row that begins with COLUMNS. What is no boolean stays what it is."""
+    unique = columns[_IS_UNIQUE]
+    return (
+        *columns[:_IS_UNIQUE],
+        _BOOLEANS.get(unique, unique),
+        *columns[_IS_UNIQUE + 1 : len(CLICK_FIELDS)],
+    )
+
+
+def past_day(day: str) -> str:
+    """The first text after all those that begin with a day: with it, a day is a window."""
+    return day[:-1] + chr(ord(day[-1]) + 1)

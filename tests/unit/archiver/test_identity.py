@@ -11,15 +11,18 @@ from support.clicks import NOON, alike_clicks, any_clicks, changed, click, texts
 from archiver.identity import (
     FACT_FIELDS,
     Reconciled,
+    bases_of,
     content_of,
     digest_of,
     facts_of,
+    keys_kept,
     keys_of,
+    misnamed,
     reconcile,
     speaks_of_ids,
     without_ids,
 )
-from archiver.model import CLICK_FIELDS, CLICKED_AT, Row
+from archiver.model import CLICK_FIELDS, CLICK_ID, CLICKED_AT, Row
 from archiver.sources.envelope import parse_envelope
 from archiver.sources.records import RecordReader
 from archiver.timestamps import LocalTimes
@@ -347,3 +350,65 @@ def test_content_is_plain_canonical_json(row):
     """A click's content is what any JSON writer makes of its values, without spaces."""
     plain = json.dumps(list(row), ensure_ascii=False, separators=(",", ":"))
     assert content_of(row) == plain.encode()
+
+
+# Keys of what is stored already
+
+
+@unhurried
+@given(any_slices, st.randoms())
+def test_stored_clicks_bear_their_own_keys(rows, random):
+    """Whatever order they are read in, and whichever of the alike has which number."""
+    one_order = sorted(random.sample(rows, len(rows)), key=lambda row: bases_of([row]))
+    keys = keys_of(one_order)
+    other_order = sorted(random.sample(keys, len(keys)), key=lambda key: key.rpartition(":")[0])
+    if all(row[CLICK_ID] is None for row in rows):
+        assert misnamed(one_order, other_order) == 0
+    assert misnamed(one_order, keys) == 0
+
+
+@unhurried
+@given(any_slices.filter(bool), st.data())
+def test_a_key_that_is_not_its_clicks_is_counted(rows, data):
+    """Another key altogether, a number that leaves a gap, or two that were swapped."""
+    keys = keys_of(rows)
+    place = data.draw(st.integers(0, len(rows) - 1))
+    for wrong in ("event:0:1", f"{keys[place]}9", ""):
+        assert misnamed(rows, [*keys[:place], wrong, *keys[place + 1 :]]) == 1
+    other = next(
+        (i for i, each in enumerate(bases_of(rows)) if each != bases_of(rows)[place]), None
+    )
+    if other is not None:
+        keys[place], keys[other] = keys[other], keys[place]
+        assert misnamed(rows, keys) == 2
+
+
+@unhurried
+@given(any_slices, slices, st.randoms())
+def test_kept_clicks_keep_their_keys(rows, others, random):
+    """When clicks go and others come, the keys are those of the clicks that there are, none
+    twice, and each that is still possible stays with its click.
+    """
+    stay = [
+        (row, key) for row, key in zip(rows, keys_of(rows), strict=True) if random.random() < 0.7
+    ]
+    now = [row for row, _ in stay] + others
+    wanted = [key for _, key in stay] + [None] * len(others)
+    keys = keys_kept(now, wanted)
+    possible = Counter(keys_of(now))
+    assert Counter(keys) == possible
+    for wish, key in zip(wanted, keys, strict=True):
+        assert wish is None or key == wish or wish not in possible or keys_of(rows).count(wish) > 1
+
+
+def test_kept_keys_close_the_gap_of_a_click_that_is_gone():
+    """Of three alike the first is gone: the third has its number now, the second keeps its own."""
+    rows = [click(ip="::1", country=country) for country in ("DE", "FR", "IT")]
+    first, second, third = keys_of(rows)
+    assert keys_kept(rows[1:], [second, third]) == [second, first]
+
+
+def test_a_key_of_another_click_is_not_kept():
+    """A key that another program wrote to a click isn't its own, though it is another's."""
+    rows = [click(ip="::1"), click(ip="::2")]
+    assert keys_kept(rows, keys_of(rows)[::-1]) == keys_of(rows)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 from hypothesis import given
-from support.clicks import NOON, any_clicks, click, extras, unhurried
+from support.clicks import NOON, any_clicks, changed, click, extras, unhurried
 
-from archiver.lines import line_of, row_of, time_of
+from archiver.lines import is_click, line_of, row_of, time_of
 from archiver.model import CLICK_FIELDS
 
 
@@ -77,3 +77,43 @@ def test_a_line_without_a_time_has_none(line):
     """No time is a ValueError, never a wrong time."""
     with pytest.raises(ValueError, match="not found"):
         time_of(line)
+
+
+@unhurried
+@given(any_clicks)
+def test_a_click_is_a_click(row):
+    """Whatever its texts are, and so is what its line gives back."""
+    assert is_click(row)
+    assert is_click(row_of(line_of(row)))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("account", None),
+        ("service", None),
+        ("clicked_at", None),
+        ("clicked_at", 5),
+        ("clicked_at", "2026-11-19"),
+        ("clicked_at", "2026-11-31T00:00:00Z"),
+        ("clicked_at_source", None),
+        ("title", 5),
+        ("ip", b"x"),
+        ("link", ["http://l/.1"]),
+        ("user_agent", "\ud800"),
+        ("is_unique", 1),
+        ("is_unique", "true"),
+        ("extra", "{"),
+        ("extra", "[]"),
+        ("extra", {"a": 1}),
+    ],
+)
+def test_what_is_no_click(field, value):
+    """A value that no service and no store could have put there."""
+    assert not is_click(changed(click(), **{field: value}))
+
+
+def test_too_few_values_are_no_click():
+    """Nor too many."""
+    assert not is_click(click()[:-1])
+    assert not is_click((*click(), None))

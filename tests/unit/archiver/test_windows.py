@@ -3,11 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.model import Window
-from archiver.windows import clip, cut_at_midnights, intersect, merge, split, subtract
+from archiver.windows import (
+    clip,
+    cut_at_midnights,
+    day_window,
+    intersect,
+    merge,
+    split,
+    subtract,
+)
 from archiver.windows import total_seconds as length
 
 # A minute before midnight, so that the small windows cross it.
@@ -131,3 +140,12 @@ def test_clip_gives_none_for_nothing():
     assert clip(at(1), at(2)) == window(1, 2)
     assert clip(at(1), at(1)) is None
     assert clip(at(2), at(1)) is None
+
+
+def test_a_day_is_a_window():
+    """From its midnight in UTC to the next; what is no date is refused."""
+    day = day_window("2026-12-31")
+    assert str(day) == "[2026-12-31T00:00:00Z, 2027-01-01T00:00:00Z)"
+    for text in ("2026-02-30", "today", ""):
+        with pytest.raises(ValueError, match=r"Invalid isoformat|day is out of range"):
+            day_window(text)

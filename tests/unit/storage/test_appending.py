@@ -17,7 +17,7 @@ from archiver.lines import line_of
 from archiver.model import Row, Window
 from archiver.store import Commit
 from storage import appending
-from storage.appending import append, check_length, committed_lines, torn_bytes
+from storage.appending import append, check_length, torn_bytes
 from storage.opening import Archive, open_archive
 
 NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
@@ -127,21 +127,12 @@ def test_a_file_shorter_than_committed_is_corruption(path, exists, tmp_path):
     if exists:
         append(path, b"one\n", 0)
     before = contents(tmp_path)
-    for touch in (lambda: append(path, b"two\n", 9), lambda: list(committed_lines(path, 9)),
-                  lambda: check_length(path, 9), lambda: torn_bytes(path, 9)):  # fmt: skip
+    for touch in (lambda: append(path, b"two\n", 9), lambda: check_length(path, 9),
+                  lambda: torn_bytes(path, 9)):  # fmt: skip
         with pytest.raises(CorruptArchiveError, match=rf"{path} has {4 * exists} bytes, and 9"):
             touch()
     assert contents(tmp_path) == before
     assert path.exists() == exists
-
-
-def test_reading_stops_at_what_is_committed(path):
-    """What lies beyond isn't read; a file that doesn't count yet is empty."""
-    append(path, b"one\ntwo\n", 0)
-    assert list(committed_lines(path, 4)) == [b"one\n"]
-    assert list(committed_lines(path, 0)) == []
-    assert list(committed_lines(path.with_name("none"), 0)) == []
-    assert check_length(path, 4) == 8
 
 
 def test_what_is_torn_is_counted(path):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 from support.clicks import any_clicks, changed, click, unhurried
 
+from archiver.errors import CorruptArchiveError
 from archiver.identity import digest_of, facts_of
 from archiver.model import Row, Window
 from archiver.store import Commit
@@ -199,3 +200,45 @@ def test_nonsense_is_refused_by_the_database(ledger):
     """Coverage that ends before it starts can't be written by anyone."""
     with pytest.raises(sqlite3.IntegrityError):
         ledger.connection.execute("INSERT INTO coverage VALUES ('acme', 'b', 'a')")
+
+
+# Days anew
+
+
+def test_a_day_is_recorded_anew(ledger):
+    """Its count, digest and times are those of the rows; other days stay; a new link is kept."""
+    record(ledger, [click(at(0)), click(at(1)), click(at(86400))])
+    others = days_of(ledger)[1:]
+    rows = [click(at(5), link_id="17", link="http://l/.1"), click(at(5))]
+    commit = Commit("acme", span(0, 10), rows[:1], ["1"], {"k": click(at(5), country="DE")}, SEEN)
+    with transaction(ledger.connection):
+        ledger.record_day(commit, "2026-11-19", rows)
+    assert days_of(ledger) == [("2026-11-19", 2, f"{digest_of(rows):032x}", at(5), at(5)), *others]
+    assert ledger.connection.execute("SELECT key FROM links").fetchall() == [("17",)]
+    assert ledger.revisions("acme", span(0, 10)) == {"k": facts_of(click(country="DE"))}
+
+
+def test_a_day_without_clicks_is_none(ledger):
+    """It isn't in the table."""
+    record(ledger, [click(at(0))])
+    with transaction(ledger.connection):
+        ledger.record_day(Commit("acme", span(0, 10), [], [], {}, SEEN), "2026-11-19", [])
+    assert days_of(ledger) == []
+
+
+def test_coverage_that_overlaps_becomes_one(ledger):
+    """What another program left; the time that is covered stays the same."""
+    for window in (span(0, 10), span(20, 30), span(40, 50)):
+        record(ledger, [], window)
+    ledger.connection.execute("INSERT INTO coverage VALUES ('acme', ?, ?)", (at(5), at(25)))
+    with transaction(ledger.connection):
+        ledger.mend_coverage("acme")
+    assert ledger.coverage("acme") == [span(0, 30), span(40, 50)]
+
+
+@pytest.mark.parametrize(("start", "end"), [("2026", at(0)), (at(0), "x"), (b"2026", b"2027")])
+def test_coverage_that_is_no_time_is_corruption(ledger, start, end):
+    """The error says whose it is, and what to do."""
+    ledger.connection.execute("INSERT INTO coverage VALUES ('acme', ?, ?)", (start, end))
+    with pytest.raises(CorruptArchiveError, match=r"acme's coverage .* from a copy"):
+        ledger.coverage("acme")
