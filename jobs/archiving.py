@@ -1,7 +1,7 @@
 """What `run` and `backfill` share: an archive held, its accounts one after the other, a report."""
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -66,7 +66,7 @@ class Job:
             with self.hold(directory):
                 begun()
                 with open_archive(directory, self.config.archive.store) as archive:
-                    changes = _hold_settings(archive, accounts)
+                    changes = hold_settings(archive, accounts)
                     refused: set[_Login] = set()
                     return RunReport(
                         [self._turn(a, archive, changes[a.name], refused) for a in accounts]
@@ -90,7 +90,7 @@ class Job:
         try:
             with archive.transaction():
                 number = archive.runs.start(account.name, self.command, self.run_id, self.clock())
-            with _all_told(report), closing(self._service(account, archive)) as service:
+            with all_told(report), closing(self._service(account, archive)) as service:
                 if login in refused:
                     raise RefusedError(_REFUSED_BEFORE)
                 self._take(
@@ -100,7 +100,7 @@ class Job:
                 )
             if report.refused:
                 refused.add(login)
-            self._redact(report)
+            redact(report, self.passwords.values())
             with archive.transaction():
                 _tell_rejected(archive, report, self.clock())
                 archive.runs.finish(number, report, self.clock())
@@ -166,15 +166,16 @@ class Job:
         if self.command == "run" and whole:
             settings.hold_looked_back(name)
 
-    def _redact(self, report: AccountReport) -> None:
-        """No secret leaves in a report, wherever it goes: screen, JSON, ledger."""
-        redactor = Redactor(self.passwords.values())
-        report.errors[:] = map(redactor.told, report.errors)
-        report.warnings[:] = map(redactor.told, report.warnings)
+
+def redact(report: AccountReport, secrets: Iterable[str]) -> None:
+    """No secret leaves in a report, wherever it goes: screen, JSON, ledger."""
+    redactor = Redactor(secrets)
+    report.errors[:] = map(redactor.told, report.errors)
+    report.warnings[:] = map(redactor.told, report.warnings)
 
 
 @contextmanager
-def _all_told(report: AccountReport) -> Iterator[None]:
+def all_told(report: AccountReport) -> Iterator[None]:
     """Put what goes wrong within into the report: it must not keep others from their turn."""
     try:
         yield
@@ -225,7 +226,7 @@ def identity_settings(account: Account) -> IdentitySettings:
     return IdentitySettings(account.service, account.timezone.key, account.fields, account.ip)
 
 
-def _hold_settings(archive: Archive, accounts: Sequence[Account]) -> Mapping[str, list[str]]:
+def hold_settings(archive: Archive, accounts: Sequence[Account]) -> Mapping[str, list[str]]:
     """Remember what shapes identities; give, by account, what somebody should know of a change.
 
     Raises ConfigError, and remembers nothing, where a change can't be allowed.

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO, Literal
@@ -15,8 +14,8 @@ from zoneinfo import ZoneInfo
 from archiver.errors import ConfigError, StoreError
 from archiver.lines import line_of
 from archiver.model import CLICK_FIELDS, Row, Window
-from archiver.timestamps import parse_instant
 from jobs.guarded import is_special, resolved
+from jobs.period import typed_period
 from storage.appending import sync_folder
 from storage.links import LINK_FIELDS, TOTAL_FIELDS
 from storage.reading import ArchivedAccount, ArchiveReader, open_reader
@@ -27,9 +26,6 @@ FIELDS: Mapping[What, Sequence[str]] = {
     "links": LINK_FIELDS,
     "totals": TOTAL_FIELDS,
 }
-
-_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +78,7 @@ class Export:
     def _window(self, zone: ZoneInfo) -> Window:
         if self.what == "links" and (self.start or self.end):
             raise ConfigError("--from and --to are for clicks and totals: links have no time")
-        start = _instant("--from", self.start, zone, _BEGINNING)
-        end = _instant("--to", self.end, zone, _END)
-        if start >= end:
-            raise ConfigError(f"--to {self.end} isn't after --from {self.start}; --to is out")
-        return Window(start, end)
+        return typed_period(self.start, self.end, zone)
 
 
 @contextmanager
@@ -134,15 +126,6 @@ def _told(path: Path) -> Iterator[None]:
             f"can't write {path}: {error.strerror}. Check the folder, its permissions and the "
             "disk's space"
         ) from None
-
-
-def _instant(option: str, text: str | None, zone: ZoneInfo, default: datetime) -> datetime:
-    if text is None:
-        return default
-    try:
-        return parse_instant(text, zone)
-    except ValueError as error:
-        raise ConfigError(f"{option}: {error}") from None
 
 
 def _writer(

@@ -8,8 +8,9 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from archiver.identity import content_of
+from archiver.identity import Known, content_of
 from archiver.model import CLICK_ID, CLICKED_AT, Row, Window
+from archiver.store import Store
 from storage import jsonl, sqlite
 from storage.database import FILE_NAME, open_read_only, store_errors
 from storage.ip_key import IpKey
@@ -58,6 +59,20 @@ class ArchiveReader:
             "SELECT name, service, timezone FROM accounts ORDER BY name"
         )
         return [ArchivedAccount(*row) for row in rows]
+
+    def known_clicks(self, account: str, window: Window) -> Known:
+        """The stored clicks of a window by key, with the latest facts of each."""
+        store: Store = (
+            jsonl.JsonlStore(self.ledger, self._directory)
+            if self.settings.store() == "jsonl"
+            else sqlite.SqliteStore(self.ledger, self._directory / FILE_NAME)
+        )
+        return store.known_clicks(account, window)
+
+    def version(self) -> int:
+        """A number that changes whenever another program has written to the archive."""
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return int(version)
 
     def counts(self, account: str) -> Counts:
         clicks, first, last = self._connection.execute(

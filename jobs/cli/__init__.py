@@ -24,6 +24,8 @@ COMMANDS = {
     "backfill": "Archive what isn't covered of a stated period.",
     "daemon": "Stay up, and archive what is due on a schedule.",
     "status": "Show what is archived, what is missing, and how the last runs went.",
+    "verify": "Prove that what is stored is what was committed.",
+    "repair": "Fetch a damaged day again.",
     "export": "Write the archive's clicks, links or totals as JSON lines or CSV.",
     "rejected": "List the records that can't be understood.",
     "make-link": "Make a tracking link and keep it.",

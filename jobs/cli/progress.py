@@ -1,7 +1,7 @@
 """Who watches a run: its log, and on a terminal a bar with rate and time left."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -43,6 +43,21 @@ def progress_bars(context: Context) -> "Iterator[Progress | None]":
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield progress
+
+
+@contextmanager
+def counting(context: Context, of_what: str) -> Iterator[Callable[[int, int], None]]:
+    """Who watches how many of how many are done: a bar where somebody can see it."""
+    if context.quiet or not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(of_what, total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)
 
 
 class _Bars:

@@ -1,10 +1,12 @@
 """Services for the integration tests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.archive import TestArchive
 from support.service import Service
+from support.verifying import DAY, START, backfilled
 
 
 @pytest.fixture
@@ -21,3 +23,10 @@ def utc(tmp_path: Path) -> Iterator[Service]:
     service = Service(tmp_path / "service.db")
     yield service
     service.close()
+
+
+@pytest.fixture
+def archived(utc: Service, tmp_path: Path) -> Callable[[str, str], TestArchive]:
+    """What makes an archive, by its store, of the service at a base_url, which has 400 clicks."""
+    utc.populate(400, START, START + 4 * DAY, links=5)
+    return lambda store, url: backfilled(tmp_path / "a", url, store)

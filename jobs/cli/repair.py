@@ -1,0 +1,43 @@
+"""`link-archiver repair`."""
+
+import click
+
+from jobs.cli.context import Context
+
+
+@click.command()
+@click.option("--account", required=True, metavar="A", help="The account.")
+@click.option("--day", required=True, metavar="D", help="A day in UTC, such as 2026-11-19.")
+@click.pass_obj
+def command(context: Context, account: str, day: str) -> int:
+    """Fetch a damaged day again, and make what is stored of it right.
+
+    Lost clicks come back and changed ones become what the service says. What it doesn't give any
+    more stays. Nothing is thrown away: what is taken out is kept in a file, and where the service
+    can't be reached, nothing is changed.
+
+    \b
+    Example:
+      link-archiver repair --account acme --day 2026-11-19
+    """  # noqa: D301 - click's mark is the character
+    from jobs.archiving import chosen_accounts
+    from jobs.cli.output import show
+    from jobs.cli.progress import observer
+    from jobs.cli.verify_text import repaired_lines
+    from jobs.repair import Repair, utc_day
+
+    config = context.load()
+    [chosen] = chosen_accounts(config, [account])
+    asked = utc_day(day)
+    password = context.password(chosen)
+    with observer(context) as watching:
+        done = Repair(config, chosen, password, asked, observer=watching).execute()
+    for warning in done.report.warnings:
+        context.warn(f"{account}: warning: {warning}")
+    if done.report.error:
+        for error in done.report.error.splitlines():
+            context.complain(f"{account}: {error}")
+        return 1 if done.report.unexpected else 3
+    for line in repaired_lines(done):
+        show(line)
+    return 0

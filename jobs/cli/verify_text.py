@@ -1,0 +1,117 @@
+"""How `verify` and `repair` say what they found and did."""
+
+from collections.abc import Iterator
+
+from jobs.repair import Repaired
+from jobs.verdict import Verdict
+from storage.verification.base import Difference
+
+#: What a repair of the day mends, and what a backfill of it does.
+_BY_REPAIR = (
+    "clicks",
+    "digest",
+    "first_click",
+    "last_click",
+    "unreadable",
+    "keys",
+    "bytes",
+    "file",
+)
+_BY_BACKFILL = ("missing", "changed")
+_REMEDIES_TOLD = 10
+
+_UNITS = {
+    "clicks": "clicks",
+    "unreadable": "rows or lines that are no clicks",
+    "keys": "clicks with a key that isn't theirs",
+    "bytes": "bytes in the day's file",
+    "file": "bytes in a file that the ledger doesn't know",
+    "missing": "clicks that the service has and the archive hasn't",
+    "extra": "clicks that the archive has and the service hasn't any more",
+    "changed": "clicks that are otherwise at the service",
+}
+
+
+def difference_line(difference: Difference) -> str:
+    """One difference: where, what, expected, found."""
+    where = " ".join(filter(None, (difference.account, difference.day))) or "archive"
+    unit = _UNITS.get(difference.what, difference.what)
+    expected, found = _value(difference.expected), _value(difference.found)
+    line = f"{where}: {unit}: expected {expected}, found {found}"
+    if difference.keys:
+        more = difference.found - len(difference.keys)
+        line += f" ({', '.join(difference.keys)}{f' and {more:,} more' if more else ''})"
+    return _printable(line)
+
+
+def remedies(verdict: Verdict) -> Iterator[str]:
+    """What can be done about differences."""
+    days = verdict.days_to_repair(_BY_REPAIR)
+    for account, day in days[:_REMEDIES_TOLD]:
+        yield f"to mend it: link-archiver repair --account {account} --day {day}"
+    if len(days) > _REMEDIES_TOLD:
+        yield f"and so for {len(days) - _REMEDIES_TOLD:,} more days"
+    if verdict.days_to_repair(_BY_BACKFILL):
+        yield "to fetch what is missing or changed: link-archiver backfill --again --from … --to …"
+    if any(each.what in ("database", "table") for each in verdict.differences):
+        yield "the database itself is damaged: put archive.db back from a copy"
+    if any(each.what == "coverage" for each in verdict.differences):
+        yield (
+            "coverage that overlaps is mended by the next run; what is in the future is taken "
+            "back by it"
+        )
+
+
+def summary_line(verdict: Verdict) -> str:
+    """What was looked at, and what it comes to."""
+    looked_at = ", ".join(
+        (
+            _count(len(verdict.accounts), "account"),
+            _count(sum(account.days for account in verdict.accounts), "day"),
+            _count(sum(account.clicks for account in verdict.accounts), "click"),
+        )
+    )
+    said = {
+        "intact": "nothing differs",
+        "different": _count(len(verdict.differences), "difference"),
+        "incomplete": "nothing differs of what could be looked at",
+    }
+    return f"{looked_at}: {said[verdict.outcome]}"
+
+
+def repaired_lines(done: Repaired) -> Iterator[str]:
+    """What a repair did."""
+    where = f"{done.report.name} {done.day}"
+    if done.sound:
+        yield f"{where}: all {done.clicks:,} clicks are as committed: nothing was changed"
+        return
+    counts = (
+        (done.came_back, "came from the service"),
+        (done.replaced, "became what the service says"),
+        (done.removed, "were no part of the day and are removed"),
+        (done.unreadable, "lines or rows were no clicks and are removed"),
+        (done.not_given, "stay though the service doesn't give them any more"),
+    )
+    told = "; ".join(f"{count:,} {what}" for count, what in counts if count)
+    yield f"{where}: {done.clicks:,} clicks now{f': {told}' if told else ''}"
+    if done.as_committed:
+        yield f"{where}: the digest shows that all that was committed is there again"
+    if done.kept_in:
+        yield f"{where}: what was removed or replaced is kept in {done.kept_in}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "none"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _printable(text: str) -> str:
+    """Without control characters: an id is whatever the service sent, and this is a terminal."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )

@@ -1,0 +1,67 @@
+"""What a repair asks of a store."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from archiver.lines import line_of
+from archiver.model import Row
+from archiver.store import Commit
+from storage.ledger import DayRow
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDay:
+    """What is stored of a UTC day, in order, whatever state it is in.
+
+    `unreadable` is what is no click of the day, a line each; `torn` what never counted. `sound`
+    says whether all is as the ledger has it, so that nothing needs to be written.
+    """
+
+    account: str
+    day: str
+    rows: list[Row]
+    keys: list[str]
+    unreadable: list[bytes]
+    said: DayRow | None  # what the ledger says of it
+    sound: bool
+    torn: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class MendedDay:
+    """What a day is to hold from now on: `rows`, named by `keys`.
+
+    `commit` is what that brings beside them: clicks that are new, revisions. `set_aside` are rows
+    that were stored and are no more.
+    """
+
+    found: FoundDay
+    rows: Sequence[Row]
+    keys: Sequence[str]
+    set_aside: Sequence[Row]
+    commit: Commit
+
+    def damaged(self) -> bytes:
+        """All that is taken out of the store, to be kept in a file beside."""
+        return b"".join([*self.found.unreadable, *map(line_of, self.set_aside)])
+
+
+class DayStore(Protocol):
+    """A store, day by day. Raises StoreError where reading or writing fails."""
+
+    def find(self, account: str, day: str) -> FoundDay:
+        """Read a day as it is."""
+        ...
+
+    def keys(self, rows: Sequence[Row], wanted: Sequence[str | None]) -> list[str]:
+        """The keys that rows will have; the wanted ones as far as this store can give them."""
+        ...
+
+    def replace(self, mended: MendedDay) -> Path | None:
+        """Make a day what it should be, and the ledger with it, in one atomic step.
+
+        Gives the file that has what was taken out, None where nothing was.
+        """
+        ...
