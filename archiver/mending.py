@@ -135,8 +135,7 @@ def _paired(
 ) -> tuple[list[Row | None], list[Row]]:
     """The service's version of each stored click, and the clicks that aren't stored.
 
-    Among the alike in identity, those that are equal go together, then those of the same facts,
-    then any.
+    Among the alike in identity, those of the same facts go together, then any.
     """
     partners: list[Row | None] = [None] * len(stored)
     places: defaultdict[str, list[int]] = defaultdict(list)
@@ -149,13 +148,16 @@ def _paired(
     for base, rows in alike_fetched.items():
         left = sorted(rows, key=content_of)
         for of_stored, of_fetched in (
-            (stored.__getitem__, lambda row: row),
-            (latest.__getitem__, facts_of),
+            (lambda place: (stored[place][CLICKED_AT_SOURCE], latest[place]), _own),
             (lambda _: None, lambda _: None),
         ):
             left = _matched(places[base], of_stored, left, of_fetched, partners)
         came += left
     return partners, came
+
+
+def _own(row: Row) -> tuple[str, Facts]:
+    return row[CLICKED_AT_SOURCE], facts_of(row)
 
 
 def _matched(

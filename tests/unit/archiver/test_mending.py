@@ -193,6 +193,16 @@ def test_the_alike_go_with_their_equals():
     assert (found.rows, found.set_aside) == (rows, [damaged])
 
 
+def test_the_alike_that_are_stored_are_not_exchanged():
+    """The one that was lost comes, though it is the first of them; the others stay."""
+    rows = [click(country=country) for country in ("DE", "FR", "IT")]
+    found = mended(rows[1:], rows, said_of([*rows, click(id="gone")]))
+    assert (found.came, found.set_aside, found.as_committed) == (rows[:1], [], False)
+    texts = [click(clicked_at_source=f"2026-11-19 12:00:00.{part}") for part in "123"]
+    found = mended(texts[1:], texts, said_of([*texts, click(id="gone")]))
+    assert (found.came, found.set_aside) == (texts[:1], [])
+
+
 def test_many_alike_take_no_time():
     """A second of ten thousand clicks that are alike is held against itself at once."""
     rows = [click(NOON, conversion=str(number % 3)) for number in range(10_000)]

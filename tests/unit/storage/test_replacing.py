@@ -71,6 +71,7 @@ def test_a_replacement_is_completed_once(ledger, file, tmp_path):
     for _ in range(2):
         complete_replacements(ledger, tmp_path)
         assert file.read_bytes() == NEW
+        assert ledger.execute("SELECT * FROM replacements").fetchall() == []
     file.write_bytes(NEW + b"three\n")
     complete_replacements(ledger, tmp_path)
     assert read(ledger, tmp_path) == NEW
