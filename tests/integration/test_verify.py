@@ -1,7 +1,7 @@
 """`verify`: what differs is named, whatever it is, and a run at work raises no alarm."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Event, Thread
 
 import pytest
@@ -10,6 +10,9 @@ from support.damage import DAMAGES, day_file, execute
 from support.verifying import DAMAGED, DAY, EMPTY, NOW, START, found, repair, verify
 
 from archiver.errors import CorruptArchiveError, StoreError
+from refserver.database import NewClick
+from storage.verification.jsonl import JsonlDays
+from storage.verification.sqlite import SqliteDays
 
 stores = pytest.mark.parametrize("store", ["sqlite", "jsonl"])
 
@@ -48,6 +51,21 @@ def test_a_damaged_page_is_named(utc, archived):
         with pytest.raises(CorruptArchiveError, match=r"malformed"):
             repair(archive, "2025-09-04")
     assert path.read_bytes() == bytes(data)
+
+
+@stores
+def test_a_damaged_ledger_is_named(utc, archived, store):
+    """Where its pages can't be read, that is all that can be said, and it is a difference."""
+    with utc.serving() as url:
+        archive = archived(store, url)
+    [(root,)] = archive.query("SELECT rootpage FROM sqlite_schema WHERE name = 'days'")
+    [(size,)] = archive.query("PRAGMA page_size")
+    with (archive.directory / "archive.db").open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * size)
+    verdict = verify(archive)
+    assert verdict.exit_code == 4
+    assert set(found(verdict)) == {(None, None, "database")}
 
 
 def test_what_is_no_database_cannot_be_read(utc, archived):
@@ -265,6 +283,26 @@ def test_a_run_at_work_raises_no_alarm(utc, tmp_path, store):
         verdicts[-1].accounts[0].clicks
         == utc.clicks_between(START, START + DAY + timedelta(hours=36)).total()
     )
+
+
+@stores
+def test_a_run_that_commits_at_each_look_raises_no_alarm(utc, archived, store, monkeypatch):
+    """What the ledger says and what is stored are of one instant."""
+    days = {"sqlite": SqliteDays, "jsonl": JsonlDays}[store]
+    look = days.look
+    late = iter(range(100))
+
+    def look_after_a_commit(self, account, day, *rest):
+        at = datetime.fromisoformat(f"{day}T12:00:00Z")
+        utc.record([NewClick(1, at, f"::{next(late):x}")])
+        archive.backfill(day, str(at.date() + DAY), NOW, again=True)
+        return look(self, account, day, *rest)
+
+    with utc.serving() as url:
+        archive = archived(store, url)
+        monkeypatch.setattr(days, "look", look_after_a_commit)
+        assert verify(archive).outcome == "intact"
+    assert next(late) >= 4
 
 
 def test_a_repair_meanwhile_raises_no_alarm(utc, archived, monkeypatch):

@@ -124,6 +124,33 @@ def test_lines_that_are_no_clicks_are_counted(tmp_path):
     assert (found.clicks, looked_at) == (1, [6])
 
 
+def test_files_that_are_too_short(tmp_path):
+    """Their lengths are told, none where there is no file; an empty one that never counted is
+    nothing.
+    """
+    folder = tmp_path / "clicks" / "acme" / "2026"
+    with open_archive(tmp_path, "jsonl") as archive:
+        folder.mkdir(parents=True)
+        for day, text in ((DAY, "12345"), ("2026-11-18", "")):
+            (folder / f"{day}.jsonl").write_text(text)
+        lengths = {f"clicks/acme/2026/{day}.jsonl": 9 for day in (DAY, "2026-11-17")}
+        archive.ledger.record_lengths(lengths)
+    with open_snapshot(tmp_path) as snapshot:
+        assert sorted(snapshot.stored.days("acme")) == ["2026-11-17", DAY]
+        assert [
+            snapshot.stored.look("acme", day, None, lambda _: None).differences
+            for day in ("2026-11-17", "2026-11-18", DAY)
+        ] == [
+            [Difference("acme", "2026-11-17", "bytes", 9, None)],
+            [],
+            [
+                Difference("acme", DAY, "bytes", 9, 5),
+                Difference("acme", DAY, "unreadable", 0, 1),
+            ],
+        ]
+        assert snapshot.stored.look("acme", "2026-11-18", None, lambda _: None).notes == []
+
+
 def test_an_archive_that_was_ended_while_it_was_made(tmp_path):
     """It has nothing that differs: neither clicks nor the table for them."""
     with open_archive(tmp_path, "sqlite") as archive:
