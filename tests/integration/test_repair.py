@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from support.archive import TestArchive
 from support.damage import DAMAGES, day_file, execute
-from support.service import COMPARED, Service
+from support.service import COMPARED, PASSWORD, Service
 from support.verifying import DAMAGED, DAY, NOW, START, backfilled, repair, verify
 
-from archiver.errors import ArchiveBusyError, ConfigError
+from archiver.errors import ArchiveBusyError, ConfigError, WindowError
+from archiver.model import Fetched
 from jobs.lock import hold
 from refserver.database import NewClick
 
@@ -105,6 +106,23 @@ def test_an_intact_day_is_repaired_by_changing_nothing(utc, archived, store):
 
 def contents(archive: TestArchive) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in archive.directory.glob("clicks/**/*.*")}
+
+
+@stores
+def test_a_changed_fact_of_an_intact_day_is_a_revision(utc, archived, store):
+    """And nothing else changes."""
+    with utc.serving() as url:
+        archive = archived(store, url)
+        before = archive.export()
+        with utc.database.writing() as connection:
+            connection.execute("UPDATE clicks SET conversion = '9' WHERE id = 200")
+        [(day,)] = archive.query("SELECT min(day) FROM days WHERE day >= '2025-09-02'")
+        for _ in range(2):
+            repair(archive, day)
+            repair(archive, "2025-09-03")
+        assert archive.query("SELECT conversion FROM click_revisions") == [("9",)]
+        assert verify(archive).outcome == "intact"
+    assert archive.export() == before
 
 
 @stores
@@ -212,6 +230,31 @@ def test_without_the_service_nothing_is_changed(utc, archived, store, fault, mon
     assert (command, outcome, error) == ("repair", "failed", done.report.error)
 
 
+def test_what_a_failed_repair_tells_holds_no_secret(utc, archived, monkeypatch):
+    """Neither on the screen nor in the archive."""
+
+    def broken(*_: object) -> Fetched:
+        raise WindowError(f"no answer to {PASSWORD}")
+
+    with utc.serving() as url:
+        archive = archived("sqlite", url)
+        monkeypatch.setattr("archiver.sources.linktrack.LinktrackSource.fetch", broken)
+        error = repair(archive).report.error
+    assert "no answer to [redacted]. Nothing has been changed" in error
+    assert archive.query("SELECT error FROM runs ORDER BY id DESC LIMIT 1") == [(error,)]
+
+
+def test_another_time_zone_is_refused(utc, archived):
+    """A day fetched with it would be another one."""
+    with utc.serving() as url:
+        archive = archived("sqlite", url)
+        before = archive.export()
+        archive.write_config(url, "Europe/Zurich")
+        with pytest.raises(ConfigError, match="timezone was UTC"):
+            repair(archive)
+    assert archive.export() == before
+
+
 def test_what_is_not_archived_is_not_repaired(utc, archived):
     """The error says what archives it; no run is recorded, and nothing is begun."""
     with utc.serving() as url:
@@ -239,6 +282,9 @@ def test_only_what_is_covered_and_settled_is_fetched(utc, archived, store):
         noon = START + DAY + timedelta(hours=12, minutes=10)
         done = repair(archive, now=noon)
         assert (done.came_back, done.as_committed) == (1, True)
+    with utc.serving(now=noon + timedelta(hours=2)) as url:  # the service's clock counts, too
+        archive.write_config(url)
+        assert repair(archive).sound
         DAMAGES[store]["row deleted" if store == "sqlite" else "line deleted"](archive, DAMAGED)
         repair(archive, now=noon)
     assert len(before.splitlines()) - len(archive.export().splitlines()) in (-1, 0)
