@@ -20,9 +20,13 @@ def command(context: Context, account: str, day: str) -> int:
     Example:
       link-archiver repair --account acme --day 2026-11-19
     """  # noqa: D301 - click's mark is the character
+    from uuid import uuid4
+
+    from archiver.model import RunReport
     from jobs.archiving import chosen_accounts
     from jobs.cli.output import show
-    from jobs.cli.progress import observer
+    from jobs.cli.progress import watching
+    from jobs.cli.reporting import exit_code
     from jobs.cli.verify_text import repaired_lines
     from jobs.repair import Repair, utc_day
 
@@ -30,14 +34,9 @@ def command(context: Context, account: str, day: str) -> int:
     [chosen] = chosen_accounts(config, [account])
     asked = utc_day(day)
     password = context.password(chosen)
-    with observer(context) as watching:
-        done = Repair(config, chosen, password, asked, observer=watching).execute()
-    for warning in done.report.warnings:
-        context.warn(f"{account}: warning: {warning}")
-    if done.report.error:
-        for error in done.report.error.splitlines():
-            context.complain(f"{account}: {error}")
-        return 1 if done.report.unexpected else 3
+    run_id = uuid4()
+    with watching(context, run_id) as observer:
+        done = Repair(config, chosen, password, asked, observer=observer, run_id=run_id).execute()
     for line in repaired_lines(done):
         show(line)
-    return 0
+    return exit_code(RunReport([done.report]))

@@ -39,10 +39,13 @@ def command(
       link-archiver verify
       link-archiver verify --against-source --from 2026-11-01 --to 2026-12-01
     """  # noqa: D301 - click's mark is the character
+    import logging
+
     import orjson
 
     from jobs.cli.output import show
     from jobs.cli.verify_text import difference_line, remedies, summary_line
+    from jobs.logs import tell
 
     if against_source:
         verdict = _compared(context, start, end, accounts)
@@ -50,19 +53,19 @@ def command(
         verdict = _verified(context, start, end, accounts)
     for account in verdict.accounts:
         for warning in account.warnings:
-            context.warn(f"{account.name}: warning: {warning}")
+            tell(logging.WARNING, f"{account.name}: warning: {warning}")
         for error in account.errors:
-            context.complain(f"{account.name}: {error}")
+            tell(logging.ERROR, f"{account.name}: {error}")
     for note in verdict.notes:
-        context.note(note)
+        tell(logging.INFO, note)
     if as_json:
         show(orjson.dumps(verdict.as_json()))
     else:
         for difference in verdict.differences:
             show(difference_line(difference))
     for remedy in remedies(verdict):
-        context.warn(remedy)
-    context.note(summary_line(verdict))
+        tell(logging.WARNING, remedy)
+    tell(logging.INFO, summary_line(verdict))
     return verdict.exit_code
 
 
@@ -83,8 +86,10 @@ def _verified(
 def _compared(
     context: Context, start: str | None, end: str | None, accounts: tuple[str, ...]
 ) -> "Verdict":
+    from uuid import uuid4
+
     from jobs.archiving import chosen_accounts
-    from jobs.cli.progress import observer
+    from jobs.cli.progress import watching
     from jobs.period import typed_period
     from jobs.verify_source import SourceVerification
 
@@ -93,5 +98,5 @@ def _compared(
     for account in chosen:
         typed_period(start, end, account.timezone)  # one that is none is said before all else
     passwords = context.passwords(chosen)
-    with observer(context) as watching:
-        return SourceVerification(config, passwords, start, end, observer=watching).verify()
+    with watching(context, uuid4()) as observer:
+        return SourceVerification(config, passwords, start, end, observer=observer).verify()

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from support.archive import TestArchive
 from support.damage import DAMAGES, day_file, execute
+from support.history import History
 from support.service import COMPARED, PASSWORD, Service
 from support.verifying import DAMAGED, DAY, NOW, START, backfilled, repair, verify
 
@@ -79,6 +80,44 @@ def test_each_damage_is_named_and_mended(copies, tmp_path, store, damage, dialec
         "notes": [],
     }
     assert archive.export() == before
+
+
+@stores
+@id_dialects
+@pytest.mark.parametrize("ip", ["truncate", "hash", "drop"])
+def test_addresses_that_are_not_kept_are_mended_as_they_were(utc, tmp_path, store, dialects, ip):
+    """Identity and digest are of what is stored; the service's addresses are treated the same."""
+    utc.populate(200, START, START + 3 * DAY, links=2)
+    with utc.serving(dialects) as url:
+        archive = backfilled(tmp_path / "a", url, store, ip=ip)
+        before = archive.export()
+        assert verify(archive).outcome == "intact"
+        DAMAGES[store]["all rows deleted" if store == "sqlite" else "file missing"](
+            archive, DAMAGED
+        )
+        assert repair(archive).as_committed
+        assert verify(archive).outcome == "intact"
+        assert archive.export() == before
+        archive.write_config(url, ip="keep")
+        done = repair(archive)
+    assert "ids or ip changed then" in done.report.error
+    assert f"ip was '{ip}' and is now 'keep'" in done.report.warnings[0]
+    assert archive.export() == before
+
+
+def test_new_records_that_cannot_be_understood_are_kept_and_told(tmp_path):
+    """The day is mended all the same; they are told once."""
+    history = History("2025-09-02 10:00:00", "2025-09-02 11:00:00")
+    with history.serving() as url:
+        archive = backfilled(tmp_path / "a", url, "jsonl", format="json")
+        DAMAGES["jsonl"]["file missing"](archive, DAMAGED)
+        history.records.append({"id": "9", "clicked_at": "2025-09-02 99:00:00"})
+        done = repair(archive)
+        assert (done.done, done.as_committed, done.report.rejected) == (True, True, 1)
+        assert "1 new record can't be understood" in done.report.error
+        assert verify(archive).outcome == "intact"
+        assert repair(archive).report.error is None
+    assert archive.query("SELECT count(*) FROM rejected") == [(1,)]
 
 
 @stores
@@ -219,7 +258,7 @@ def test_without_the_service_nothing_is_changed(utc, archived, store, fault, mon
             archive.write_config("http://127.0.0.1:9/")
             done = repair(archive)
         else:
-            monkeypatch.setattr("archiver.sources.transport.MAX_BODY_BYTES", 1000)
+            monkeypatch.setattr("archiver.sources.bodies.MAX_BODY_BYTES", 1000)
             done = repair(archive)
     assert done.report.outcome == "failed"
     assert verify(archive).differences == before

@@ -17,8 +17,9 @@ from support.verifying import DAMAGED, DAY, NOW, START, backfilled
 from archiver.config import load_config
 from archiver.errors import ConfigError, StoreError, UnavailableError
 from archiver.model import Fetched
+from jobs.comparison import KEYS_TOLD
 from jobs.verdict import Verdict
-from jobs.verify_source import KEYS_TOLD, SourceVerification
+from jobs.verify_source import SourceVerification
 from refserver.database import NewClick
 
 stores = pytest.mark.parametrize("store", ["sqlite", "jsonl"])
@@ -193,7 +194,7 @@ def test_a_service_that_is_down_is_not_asked_for_hours(tmp_path, impatient):
 
 def test_only_failures_in_a_row_count(tmp_path, monkeypatch):
     """Where every second day can't be had, all the others are compared."""
-    monkeypatch.setattr("jobs.verify_source.FAILED_IN_A_ROW", 2)
+    monkeypatch.setattr("jobs.comparison.FAILED_IN_A_ROW", 2)
     history = History()
     with history.serving() as url:
         archive = TestArchive(tmp_path / "a", url, concurrency=1, format="json")
@@ -274,6 +275,48 @@ def test_what_cannot_be_compared_at_all_is_refused(utc, archived):
     assert not archive.directory.exists()
 
 
+@id_dialects
+@pytest.mark.parametrize("ip", ["truncate", "hash", "drop"])
+def test_addresses_are_compared_as_they_were_archived(utc, tmp_path, dialects, ip):
+    """Whatever the account's ip is today; with another key, or without one, they can't be."""
+    utc.populate(200, START, START + 3 * DAY)
+    with utc.serving(dialects) as url:
+        archive = backfilled(tmp_path / "a", url, "sqlite", ip=ip)
+        assert compare(archive).as_json()["accounts"][0]["clicks"] == 200
+        archive.write_config(url, ip="keep")
+        assert compare(archive).outcome == "intact"
+        if ip == "hash":
+            (archive.directory / "ip.key").unlink()
+            verdict = compare(archive)
+            assert verdict.outcome == "incomplete"
+            assert "ip.key is missing" in verdict.accounts[0].errors[0]
+
+
+def test_an_account_that_was_never_archived_has_nothing_to_compare(utc, archived):
+    """Nothing is sent for it."""
+    with utc.serving() as url:
+        archive = archived("sqlite", url)
+    archive.names = ("acme", "new")
+    with utc.serving() as url:
+        archive.write_config(url, ip="hash")
+        verdict = compare(archive)
+    assert [(account.days, account.errors) for account in verdict.accounts] == [(5, []), (0, [])]
+
+
+def test_a_login_that_is_refused_is_not_sent_again(tmp_path):
+    """Not for another account either: that could lock it."""
+    history = History("2025-09-02 10:00:00")
+    with history.serving() as url:
+        archive = TestArchive(tmp_path / "a", url, names=("acme", "other"), format="json")
+        archive.backfill("2025-09-01", "2025-09-05", NOW)
+        history.refuses = True
+        history.starts.clear()
+        verdict = compare(archive)
+    assert len(history.starts) == 1
+    assert [len(account.errors) for account in verdict.accounts] == [1, 1]
+    assert "has the same login" in verdict.accounts[1].errors[0]
+
+
 def test_a_service_without_a_log_has_nothing_to_compare(utc, archived):
     """It is said; accounts with one are compared."""
     with utc.serving() as url:
@@ -291,8 +334,8 @@ def test_a_service_without_a_log_has_nothing_to_compare(utc, archived):
 @stores
 @pytest.mark.parametrize("again", ["no more", "before it fetches", "after it fetched"])
 def test_a_run_meanwhile_raises_no_alarm(utc, archived, store, monkeypatch, again):
-    """Late clicks that a run archives after a window was fetched, and again while it is looked at a
-    second time, are neither missing nor extra.
+    """Late clicks that a run archives after a window was fetched, and again while it is looked
+    at a second time, are neither missing nor extra.
     """
     with utc.serving() as url:
         archive = archived(store, url)
@@ -304,7 +347,7 @@ def test_a_run_meanwhile_raises_no_alarm(utc, archived, store, monkeypatch, agai
 
         known, fetched = (
             "storage.reading:ArchiveReader.known_clicks",
-            "jobs.verify_source:fetch_slices",
+            "jobs.comparison:fetch_slices",
         )
         calls = {known: {1}, fetched: set()}
         if again == "before it fetches":
