@@ -31,8 +31,8 @@ from storage.settings import IdentitySettings
 #: Of how many reasons for which records were rejected an error tells.
 _KINDS_TOLD = 5
 
-_Login = tuple[str, str, str, str]  # service, base_url, login, password
-_REFUSED_BEFORE = (
+Login = tuple[str, str, str, str]  # service, base_url, login, password
+REFUSED_BEFORE = (
     "another account has the same login, and the service has just refused it. Nothing was sent: "
     "too many refusals could lock it. Check the account's login, its password and its base_url"
 )
@@ -67,7 +67,7 @@ class Job:
                 begun()
                 with open_archive(directory, self.config.archive.store) as archive:
                     changes = hold_settings(archive, accounts)
-                    refused: set[_Login] = set()
+                    refused: set[Login] = set()
                     return RunReport(
                         [self._turn(a, archive, changes[a.name], refused) for a in accounts]
                     )
@@ -78,21 +78,21 @@ class Job:
             return RunReport(reports)
 
     def _turn(
-        self, account: Account, archive: Archive, changes: Sequence[str], refused: set[_Login]
+        self, account: Account, archive: Archive, changes: Sequence[str], refused: set[Login]
     ) -> AccountReport:
         """One account's part; whatever goes wrong in it is in its report, and in the ledger's.
 
         `changes` are its settings', and worth a warning. A login in `refused` isn't used again:
         it could be locked. One that is refused is added.
         """
-        login = (account.service, account.base_url, account.login, self.passwords[account.name])
+        login = login_of(account, self.passwords[account.name])
         report = AccountReport(account.name, warnings=[*changes])
         try:
             with archive.transaction():
                 number = archive.runs.start(account.name, self.command, self.run_id, self.clock())
             with all_told(report), closing(self._service(account, archive)) as service:
                 if login in refused:
-                    raise RefusedError(_REFUSED_BEFORE)
+                    raise RefusedError(REFUSED_BEFORE)
                 self._take(
                     Turn(
                         account, archive, service, self.clock(), self.clock, report, self.observer
@@ -102,7 +102,7 @@ class Job:
                 refused.add(login)
             redact(report, self.passwords.values())
             with archive.transaction():
-                _tell_rejected(archive, report, self.clock())
+                tell_rejected(archive, report, self.clock())
                 archive.runs.finish(number, report, self.clock())
             archive.check_in_place()
         except StoreError as error:
@@ -221,6 +221,11 @@ def cut_back(turn: Turn, end: datetime) -> None:
         )
 
 
+def login_of(account: Account, password: str) -> Login:
+    """What a service may lock when it has refused it too often."""
+    return account.service, account.base_url, account.login, password
+
+
 def identity_settings(account: Account) -> IdentitySettings:
     """What of an account's configuration shapes the identity of its clicks."""
     return IdentitySettings(account.service, account.timezone.key, account.fields, account.ip)
@@ -247,7 +252,7 @@ def hold_settings(archive: Archive, accounts: Sequence[Account]) -> Mapping[str,
     return changes
 
 
-def _tell_rejected(archive: Archive, report: AccountReport, now: datetime) -> None:
+def tell_rejected(archive: Archive, report: AccountReport, now: datetime) -> None:
     """Tell of records that can't be understood and that no run has told of yet."""
     counts = archive.rejected.report(report.name, now)
     if not counts:

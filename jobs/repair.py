@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from archiver.config import Config
@@ -19,13 +20,13 @@ from archiver.errors import AccountError, ConfigError, StoreError, WindowError
 from archiver.fetching import fetch_slices
 from archiver.identity import facts_of, reconcile
 from archiver.mending import Mended, mend
-from archiver.model import AccountReport, Row, Window
+from archiver.model import AccountReport, Rejected, Row, Window
 from archiver.plan import plan_end
 from archiver.sources.base import Source, earliest
 from archiver.store import Commit
 from archiver.timestamps import format_utc
 from archiver.windows import belonging, clip, day_window, intersect, total_seconds
-from jobs.archiving import all_told, hold_settings, redact
+from jobs.archiving import all_told, hold_settings, redact, tell_rejected
 from jobs.lock import hold
 from jobs.sources import address_treatment, local_times, open_service
 from jobs.turn import Observer, Observers, system_clock
@@ -41,7 +42,7 @@ _DIGEST = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 @dataclass(slots=True)
 class Repaired:
-    """What a repair did. Where the report has errors, it did nothing."""
+    """What a repair did."""
 
     report: AccountReport
     day: str
@@ -51,9 +52,18 @@ class Repaired:
     removed: int = 0
     unreadable: int = 0
     not_given: int = 0  # clicks that stay though the service doesn't give them any more
+    done: bool = False  # else nothing was changed, and the report says why
     sound: bool = False  # there was nothing to do
     as_committed: bool = False
     kept_in: Path | None = None  # the file that has what was taken out
+
+
+class _Slice(NamedTuple):
+    """What the service gives of a window."""
+
+    window: Window
+    rows: list[Row]
+    rejected: list[Rejected]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +106,29 @@ class Repair:
                 f"account {name}: nothing of {self.day} (UTC) is archived: there is nothing to "
                 f"repair. `link-archiver backfill --from {self.day}` archives it"
             )
-        hold_settings(archive, [self.account])
+        report.warnings += hold_settings(archive, [self.account])[name]
         try:
             with archive.transaction():
                 number = archive.runs.start(name, "repair", self.run_id, self.clock())
             with all_told(report):
-                fetched = self._fetch(archive, covered, report)
-                self._mend(archive, days, found, fetched, repaired)
+                slices = self._fetch(archive, covered, report)
+                self._mend(archive, days, found, slices, repaired)
             redact(report, [self.password])
             with archive.transaction():
+                tell_rejected(archive, report, self.clock())
                 archive.runs.finish(number, report, self.clock())
             archive.check_in_place()
         except StoreError as error:
             report.errors.append(str(error))
+        self.observer.end(report)
 
     def _fetch(
         self, archive: Archive, covered: Sequence[Window], report: AccountReport
-    ) -> list[Row]:
-        """All clicks of what is covered of the day and has settled. Raises SourceError."""
+    ) -> list[_Slice]:
+        """What the service gives of what is covered of the day and has settled.
+
+        Raises SourceError where it can't all be had.
+        """
         name = self.account.name
         if not covered:
             return []
@@ -124,8 +139,8 @@ class Repair:
                 "the service gives now, for ids or ip changed then. Nothing has been changed; put "
                 "the day back from a copy"
             )
-        treat = address_treatment(self.account, archive)
-        with closing(open_service(self.account, self.password, treat)) as service:
+        treat_address = address_treatment(self.account, archive)
+        with closing(open_service(self.account, self.password, treat_address)) as service:
             source = service.clicks
             if source is None:
                 raise AccountError("the service has no log of clicks")
@@ -139,33 +154,34 @@ class Repair:
 
     def _fetch_windows(
         self, source: Source, windows: Sequence[Window], report: AccountReport
-    ) -> list[Row]:
-        name = self.account.name
-        rows: list[Row] = []
+    ) -> list[_Slice]:
+        fetched: list[_Slice] = []
         slices = fetch_slices(source, deque(windows), self.account.concurrency)
         with closing(slices):
             for window, slice_ in slices:
                 if isinstance(slice_, WindowError):
                     raise AccountError(f"{window}: {slice_}. Nothing has been changed")
-                rows += belonging(slice_.rows, window)
+                rows = belonging(slice_.rows, window)
+                fetched.append(_Slice(window, rows, slice_.rejected))
                 report.windows += 1
-                self.observer.advance(name, window)
-        report.fetched = len(rows)
-        return rows
+                report.fetched += len(rows)
+                self.observer.advance(self.account.name, window)
+        return fetched
 
     def _mend(
         self,
         archive: Archive,
         days: DayStore,
         found: FoundDay,
-        fetched: Sequence[Row],
+        slices: Sequence[_Slice],
         repaired: Repaired,
     ) -> None:
+        fetched = [row for each in slices for row in each.rows]
         name, day = self.account.name, day_window(self.day)
         revisions = archive.ledger.revisions(name, day)
         named = zip(found.rows, found.keys, strict=True)
         latest = [revisions.get(key, facts_of(row)) for row, key in named]
-        if not comparable(dict(zip(found.keys, latest, strict=True)), list(fetched)):
+        if not comparable(dict(zip(found.keys, latest, strict=True)), fetched):
             raise AccountError(
                 f"what is archived of {self.day} can't be compared with what the service gives "
                 "now, for it began or ceased to give ids. Nothing has been changed; put the day "
@@ -198,6 +214,11 @@ class Repair:
             repaired.kept_in = days.replace(whole)
         with archive.transaction():
             archive.ledger.mend_coverage(name)
+            for each in slices:
+                archive.rejected.record(
+                    Commit(name, each.window, (), (), {}, self.clock(), each.rejected)
+                )
+        repaired.done = True
         _tell(repaired, found, mended)
 
 

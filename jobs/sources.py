@@ -16,7 +16,6 @@ from archiver.sources.paging import OffsetPaging
 from archiver.sources.transport import Transport
 from archiver.timestamps import LocalTimes
 from storage.opening import Archive
-from storage.reading import ArchiveReader
 
 #: What an account's slices under way may hold in memory together: some 0.7 kB a record; and where
 #: records are large, so many bytes of answers.
@@ -54,11 +53,6 @@ def address_treatment(account: Account, archive: Archive) -> Treatment | None:
     Raises StoreError where the key is lost or can't be had.
     """
     return treatment(account.ip, archive.ip_key.hold() if account.ip == "hash" else None)
-
-
-def kept_treatment(account: Account, archive: ArchiveReader) -> Treatment | None:
-    """As `address_treatment`, for whoever only reads: nothing is made."""
-    return treatment(account.ip, archive.ip_key.read() if account.ip == "hash" else None)
 
 
 def _open_linktrack(account: Account, password: str, treat_address: Treatment | None) -> Service:

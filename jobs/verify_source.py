@@ -4,42 +4,34 @@ Nothing is changed, and the archive's lock isn't needed: what a run stores meanw
 what really differs by looking a second time.
 """
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from archiver.config import Config
 from archiver.config_account import Account
-from archiver.engine import FAILED_IN_A_ROW, UNANSWERED_IN_A_ROW, comparable
 from archiver.errors import (
-    AccountError,
     ArchiverError,
     ConfigError,
-    CorruptArchiveError,
-    UnavailableError,
-    WindowError,
+    RefusedError,
 )
-from archiver.fetching import fetch_slices
-from archiver.identity import Known, Reconciled, reconcile
-from archiver.model import Row, Window
+from archiver.model import Window
 from archiver.plan import plan_end
+from archiver.privacy import Treatment, dropped, treatment
 from archiver.redaction import Redactor
 from archiver.sources.base import Source, earliest
 from archiver.timestamps import format_utc
-from archiver.windows import belonging, clip, cut_at_midnights, intersect, total_seconds
-from jobs.archiving import identity_settings
+from archiver.windows import clip, cut_at_midnights, intersect
+from jobs.archiving import REFUSED_BEFORE, Login, identity_settings, login_of
+from jobs.comparison import Comparison
 from jobs.period import typed_period
-from jobs.sources import kept_treatment, local_times, open_service
+from jobs.sources import local_times, open_service
 from jobs.turn import Observer, Observers, system_clock
 from jobs.verdict import AccountVerdict, Verdict
 from storage.reading import ArchiveReader, open_reader
 from storage.verification.base import Difference
 from storage.verification.snapshot import no_archive
-
-#: Of how many clicks of a day, and of a kind of difference, the keys are told.
-KEYS_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +59,29 @@ class SourceVerification:
             if reader is None:
                 raise no_archive(directory)
             _refuse_changed_settings(reader, accounts)
+            refused: set[Login] = set()
             for account in accounts:
                 compared = AccountVerdict(account.name)
                 verdict.accounts.append(compared)
-                verdict.differences += self._compare(account, reader, compared)
+                verdict.differences += self._compare(account, reader, compared, refused)
                 compared.errors[:] = map(redactor.told, compared.errors)
         return verdict
 
     def _compare(
-        self, account: Account, reader: ArchiveReader, verdict: AccountVerdict
+        self,
+        account: Account,
+        reader: ArchiveReader,
+        verdict: AccountVerdict,
+        refused: set[Login],
     ) -> list[Difference]:
-        comparison = _Comparison(account, reader, verdict, self.observer)
+        comparison = Comparison(account, reader, verdict, self.observer)
+        password = self.passwords[account.name]
+        login = login_of(account, password)
         try:
-            password, treat = self.passwords[account.name], kept_treatment(account, reader)
-            with closing(open_service(account, password, treat)) as service:
+            if login in refused:
+                raise RefusedError(REFUSED_BEFORE)
+            treat_address = _treatment(account, reader)
+            with closing(open_service(account, password, treat_address)) as service:
                 if service.clicks is None:
                     verdict.warnings.append(
                         f"{account.service} has no log of clicks: there is nothing to compare"
@@ -91,6 +92,8 @@ class SourceVerification:
         except ConfigError:
             raise
         except ArchiverError as error:
+            if isinstance(error, RefusedError):
+                refused.add(login)
             verdict.errors.append(str(error))
         return comparison.differences()
 
@@ -114,108 +117,15 @@ class SourceVerification:
         return cut_at_midnights(intersect(covered, [comparable_time] if comparable_time else []))
 
 
-class _Comparison:
-    """One account's clicks, window by window."""
+def _treatment(account: Account, reader: ArchiveReader) -> Treatment | None:
+    """What was done to the addresses of the account's clicks, whatever its `ip` is today.
 
-    def __init__(
-        self, account: Account, reader: ArchiveReader, verdict: AccountVerdict, observer: Observer
-    ) -> None:
-        self._account = account
-        self._reader = reader
-        self._verdict = verdict
-        self._observer = observer
-        self._version = reader.version()
-        self._doubtful: list[Window] = []
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._keys: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        self._unanswered_in_a_row = self._failed_in_a_row = 0
-
-    def compare(self, source: Source, windows: Sequence[Window]) -> None:
-        """Compare all windows. Raises AccountError where no more of them can be had."""
-        self._observer.begin(self._account.name, total_seconds(windows))
-        self._verdict.days = len({window.start.date() for window in windows})
-        slices = fetch_slices(source, deque(windows), self._account.concurrency)
-        with closing(slices):
-            for window, slice_ in slices:
-                if isinstance(slice_, WindowError):
-                    self._note_failure(window, slice_)
-                else:
-                    self._unanswered_in_a_row = self._failed_in_a_row = 0
-                    self._hold(window, belonging(slice_.rows, window))
-                self._observer.advance(self._account.name, window)
-        for window in self._doubtful:
-            self._look_again(source, window)
-
-    def differences(self) -> list[Difference]:
-        """What was found, by day."""
-        return [
-            Difference(self._account.name, day, what, 0, count, tuple(self._keys[day, what]))
-            for (day, what), count in sorted(self._counts.items())
-        ]
-
-    def _hold(self, window: Window, rows: list[Row]) -> None:
-        try:
-            known = self._known(window)
-        except CorruptArchiveError as error:
-            self._verdict.errors.append(f"{window}: {error}")
-            return
-        self._verdict.clicks += len(known)
-        if not comparable(known, rows):
-            self._verdict.errors.append(
-                f"{window}: what is archived can't be compared with what the service gives now, "
-                "for it began or ceased to give ids"
-            )
-            return
-        found = reconcile(known, rows)
-        if found == Reconciled():
-            return
-        if self._reader.version() == self._version:
-            self._add(window, found.new_keys, found.vanished, found.revised)
-        else:
-            self._doubtful.append(window)
-
-    def _look_again(self, source: Source, window: Window) -> None:
-        """Compare once more what a run may have changed in between.
-
-        Missing is what isn't stored after it was fetched; vanished is what was stored before.
-        """
-        before = self._known(window)
-        rows: list[Row] = []
-        with closing(fetch_slices(source, deque([window]), 1)) as slices:
-            for part, slice_ in slices:
-                if isinstance(slice_, WindowError):
-                    self._note_failure(part, slice_)
-                    return
-                rows += belonging(slice_.rows, part)
-        was, is_now = reconcile(before, rows), reconcile(self._known(window), rows)
-        changed = was.revised.keys() & is_now.revised.keys()
-        self._add(window, is_now.new_keys, was.vanished, changed)
-
-    def _add(
-        self, window: Window, missing: Iterable[str], extra: Iterable[str], changed: Iterable[str]
-    ) -> None:
-        day = window.start.date().isoformat()
-        for what, keys in (("missing", missing), ("extra", extra), ("changed", changed)):
-            if found := sorted(keys):
-                self._counts[day, what] += len(found)
-                told = self._keys[day, what]
-                told += found[: KEYS_TOLD - len(told)]
-
-    def _known(self, window: Window) -> Known:
-        return self._reader.known_clicks(self._account.name, window)
-
-    def _note_failure(self, window: Window, error: WindowError) -> None:
-        self._verdict.errors.append(f"{window}: {error}")
-        unanswered = isinstance(error, UnavailableError)
-        self._unanswered_in_a_row = self._unanswered_in_a_row + 1 if unanswered else 0
-        self._failed_in_a_row += 1
-        if (
-            self._unanswered_in_a_row >= UNANSWERED_IN_A_ROW
-            or self._failed_in_a_row >= FAILED_IN_A_ROW
-        ):
-            raise AccountError(
-                f"{self._failed_in_a_row} windows failed in a row: the rest wasn't compared"
-            )
+    Raises StoreError where the key that they were hashed with is lost.
+    """
+    ip = reader.settings.ip(account.name)
+    if ip is None:  # nothing is archived
+        return dropped
+    return treatment(ip, reader.ip_key.read() if ip == "hash" else None)
 
 
 def _refuse_changed_settings(reader: ArchiveReader, accounts: Iterable[Account]) -> None:

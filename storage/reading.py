@@ -52,7 +52,6 @@ class ArchiveReader:
         self.rejected = RejectedRecords(connection)
         self.ip_key = IpKey(connection, directory)
         self.settings = Settings(connection, directory)
-        self.ip_key = IpKey(connection, directory)
 
     def accounts(self) -> list[ArchivedAccount]:
         """All accounts that were ever archived here, by name."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from archiver.errors import ConfigError
 from archiver.timestamps import format_utc, parse_utc
@@ -95,6 +96,13 @@ class Settings:
             f"ip was {before!r} and is now {ip!r}: what is archived before {since} stays as it is "
             "and isn't looked back at, for its clicks can't be compared with those fetched now"
         )
+
+    def ip(self, name: str) -> Literal["keep", "truncate", "hash", "drop"] | None:
+        """The `ip` that an account's clicks were last archived under; None where none were."""
+        row = self._connection.execute(
+            "SELECT ip FROM accounts WHERE name = ?", (name,)
+        ).fetchone()
+        return row[0] if row else None
 
     def changes(self, name: str, settings: IdentitySettings) -> list[str]:
         """What of an account's settings isn't as it was when its archive was begun."""

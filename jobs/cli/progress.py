@@ -27,13 +27,6 @@ def watching(
 
 
 @contextmanager
-def watched(context: Context) -> Iterator[Observer]:
-    """Whoever watches what is no run: a bar where somebody can see it."""
-    with progress_bars(context) as bars:
-        yield Observers([] if bars is None else [_Bars(bars)])
-
-
-@contextmanager
 def progress_bars(context: Context) -> "Iterator[Progress | None]":
     """Where bars may be shown: on a terminal, unless it is to be quiet or has lines instead."""
     if context.quiet or context.verbose or not sys.stderr.isatty():
@@ -55,16 +48,14 @@ def progress_bars(context: Context) -> "Iterator[Progress | None]":
 @contextmanager
 def counting(context: Context, of_what: str) -> Iterator[Callable[[int, int], None]]:
     """Who watches how many of how many are done: a bar where somebody can see it."""
-    if context.quiet or not sys.stderr.isatty():
-        yield lambda _done, _of: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(of_what, total=None)
-        yield lambda done, of: progress.update(task, completed=done, total=of)
+    with progress_bars(context) as bars:
+        if bars is None:
+            yield lambda _done, _of: None
+            return
+        task = bars.add_task(of_what, total=None, told="")
+        yield lambda done, of: bars.update(
+            task, completed=done, total=of, told=f"{done:,} of {of:,}"
+        )
 
 
 class _Bars:

@@ -22,9 +22,11 @@ def command(context: Context, account: str, day: str) -> int:
     """  # noqa: D301 - click's mark is the character
     from uuid import uuid4
 
+    from archiver.model import RunReport
     from jobs.archiving import chosen_accounts
     from jobs.cli.output import show
     from jobs.cli.progress import watching
+    from jobs.cli.reporting import exit_code
     from jobs.cli.verify_text import repaired_lines
     from jobs.repair import Repair, utc_day
 
@@ -35,9 +37,6 @@ def command(context: Context, account: str, day: str) -> int:
     run_id = uuid4()
     with watching(context, run_id) as observer:
         done = Repair(config, chosen, password, asked, observer=observer, run_id=run_id).execute()
-        observer.end(done.report)
-    if done.report.error:
-        return 1 if done.report.unexpected else 3
     for line in repaired_lines(done):
         show(line)
-    return 0
+    return exit_code(RunReport([done.report]))

@@ -1,6 +1,5 @@
 """`link-archiver verify`."""
 
-import logging
 from typing import TYPE_CHECKING
 
 import click
@@ -40,6 +39,8 @@ def command(
       link-archiver verify
       link-archiver verify --against-source --from 2026-11-01 --to 2026-12-01
     """  # noqa: D301 - click's mark is the character
+    import logging
+
     import orjson
 
     from jobs.cli.output import show
@@ -85,8 +86,10 @@ def _verified(
 def _compared(
     context: Context, start: str | None, end: str | None, accounts: tuple[str, ...]
 ) -> "Verdict":
+    from uuid import uuid4
+
     from jobs.archiving import chosen_accounts
-    from jobs.cli.progress import watched
+    from jobs.cli.progress import watching
     from jobs.period import typed_period
     from jobs.verify_source import SourceVerification
 
@@ -95,5 +98,5 @@ def _compared(
     for account in chosen:
         typed_period(start, end, account.timezone)  # one that is none is said before all else
     passwords = context.passwords(chosen)
-    with watched(context) as observer:
+    with watching(context, uuid4()) as observer:
         return SourceVerification(config, passwords, start, end, observer=observer).verify()

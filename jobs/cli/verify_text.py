@@ -82,6 +82,8 @@ def summary_line(verdict: Verdict) -> str:
 def repaired_lines(done: Repaired) -> Iterator[str]:
     """What a repair did."""
     where = f"{done.report.name} {done.day}"
+    if not done.done:
+        return  # the log says why
     if done.sound:
         yield f"{where}: all {done.clicks:,} clicks are as committed: nothing was changed"
         return

@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 from support.archive import TestArchive
 from support.damage import DAMAGES, day_file, execute
-from support.service import COMPARED, Service
+from support.history import History
+from support.service import COMPARED, PASSWORD, Service
 from support.verifying import DAMAGED, DAY, NOW, START, backfilled, repair, verify
 
-from archiver.errors import ArchiveBusyError, ConfigError
+from archiver.errors import ArchiveBusyError, ConfigError, WindowError
+from archiver.model import Fetched
 from jobs.lock import hold
 from refserver.database import NewClick
 
@@ -81,6 +83,44 @@ def test_each_damage_is_named_and_mended(copies, tmp_path, store, damage, dialec
 
 
 @stores
+@id_dialects
+@pytest.mark.parametrize("ip", ["truncate", "hash", "drop"])
+def test_addresses_that_are_not_kept_are_mended_as_they_were(utc, tmp_path, store, dialects, ip):
+    """Identity and digest are of what is stored; the service's addresses are treated the same."""
+    utc.populate(200, START, START + 3 * DAY, links=2)
+    with utc.serving(dialects) as url:
+        archive = backfilled(tmp_path / "a", url, store, ip=ip)
+        before = archive.export()
+        assert verify(archive).outcome == "intact"
+        DAMAGES[store]["all rows deleted" if store == "sqlite" else "file missing"](
+            archive, DAMAGED
+        )
+        assert repair(archive).as_committed
+        assert verify(archive).outcome == "intact"
+        assert archive.export() == before
+        archive.write_config(url, ip="keep")
+        done = repair(archive)
+    assert "ids or ip changed then" in done.report.error
+    assert f"ip was '{ip}' and is now 'keep'" in done.report.warnings[0]
+    assert archive.export() == before
+
+
+def test_new_records_that_cannot_be_understood_are_kept_and_told(tmp_path):
+    """The day is mended all the same; they are told once."""
+    history = History("2025-09-02 10:00:00", "2025-09-02 11:00:00")
+    with history.serving() as url:
+        archive = backfilled(tmp_path / "a", url, "jsonl", format="json")
+        DAMAGES["jsonl"]["file missing"](archive, DAMAGED)
+        history.records.append({"id": "9", "clicked_at": "2025-09-02 99:00:00"})
+        done = repair(archive)
+        assert (done.done, done.as_committed, done.report.rejected) == (True, True, 1)
+        assert "1 new record can't be understood" in done.report.error
+        assert verify(archive).outcome == "intact"
+        assert repair(archive).report.error is None
+    assert archive.query("SELECT count(*) FROM rejected") == [(1,)]
+
+
+@stores
 def test_an_intact_day_is_repaired_by_changing_nothing(utc, archived, store):
     """It says so; late clicks come, and changed facts are revisions."""
     with utc.serving() as url:
@@ -105,6 +145,23 @@ def test_an_intact_day_is_repaired_by_changing_nothing(utc, archived, store):
 
 def contents(archive: TestArchive) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in archive.directory.glob("clicks/**/*.*")}
+
+
+@stores
+def test_a_changed_fact_of_an_intact_day_is_a_revision(utc, archived, store):
+    """And nothing else changes."""
+    with utc.serving() as url:
+        archive = archived(store, url)
+        before = archive.export()
+        with utc.database.writing() as connection:
+            connection.execute("UPDATE clicks SET conversion = '9' WHERE id = 200")
+        [(day,)] = archive.query("SELECT min(day) FROM days WHERE day >= '2025-09-02'")
+        for _ in range(2):
+            repair(archive, day)
+            repair(archive, "2025-09-03")
+        assert archive.query("SELECT conversion FROM click_revisions") == [("9",)]
+        assert verify(archive).outcome == "intact"
+    assert archive.export() == before
 
 
 @stores
@@ -212,6 +269,31 @@ def test_without_the_service_nothing_is_changed(utc, archived, store, fault, mon
     assert (command, outcome, error) == ("repair", "failed", done.report.error)
 
 
+def test_what_a_failed_repair_tells_holds_no_secret(utc, archived, monkeypatch):
+    """Neither on the screen nor in the archive."""
+
+    def broken(*_: object) -> Fetched:
+        raise WindowError(f"no answer to {PASSWORD}")
+
+    with utc.serving() as url:
+        archive = archived("sqlite", url)
+        monkeypatch.setattr("archiver.sources.linktrack.LinktrackSource.fetch", broken)
+        error = repair(archive).report.error
+    assert "no answer to [redacted]. Nothing has been changed" in error
+    assert archive.query("SELECT error FROM runs ORDER BY id DESC LIMIT 1") == [(error,)]
+
+
+def test_another_time_zone_is_refused(utc, archived):
+    """A day fetched with it would be another one."""
+    with utc.serving() as url:
+        archive = archived("sqlite", url)
+        before = archive.export()
+        archive.write_config(url, "Europe/Zurich")
+        with pytest.raises(ConfigError, match="timezone was UTC"):
+            repair(archive)
+    assert archive.export() == before
+
+
 def test_what_is_not_archived_is_not_repaired(utc, archived):
     """The error says what archives it; no run is recorded, and nothing is begun."""
     with utc.serving() as url:
@@ -239,6 +321,9 @@ def test_only_what_is_covered_and_settled_is_fetched(utc, archived, store):
         noon = START + DAY + timedelta(hours=12, minutes=10)
         done = repair(archive, now=noon)
         assert (done.came_back, done.as_committed) == (1, True)
+    with utc.serving(now=noon + timedelta(hours=2)) as url:  # the service's clock counts, too
+        archive.write_config(url)
+        assert repair(archive).sound
         DAMAGES[store]["row deleted" if store == "sqlite" else "line deleted"](archive, DAMAGED)
         repair(archive, now=noon)
     assert len(before.splitlines()) - len(archive.export().splitlines()) in (-1, 0)

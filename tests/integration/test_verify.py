@@ -241,6 +241,19 @@ def test_a_period_and_accounts_bound_what_is_looked_at(utc, tmp_path, store):
     assert found(verify(archive, "other")) == [("other", DAMAGED, "clicks")]
 
 
+def test_rows_of_no_day_are_looked_at_by_account(utc, tmp_path):
+    """Those of an account that isn't asked for are no differences of another one."""
+    utc.populate(100, START, START + DAY)
+    with utc.serving() as url:
+        archive = TestArchive(tmp_path / "a", url, names=("acme", "other"))
+        archive.backfill("2025-09-01", "2025-09-02", NOW)
+    execute(archive, "UPDATE clicks SET clicked_at = 'noon' WHERE account = 'other'")
+    assert verify(archive, "acme").outcome == "intact"
+    assert found(verify(archive, "other")) == [
+        ("other", None, "unreadable"), ("other", "2025-09-01", "clicks"),
+    ]  # fmt: skip
+
+
 @stores
 def test_progress_is_told(utc, archived, store):
     """Up to all clicks that the ledger has."""

@@ -4,6 +4,7 @@ import hashlib
 import pkgutil
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ from support.service import PASSWORD, Service
 from support.verifying import DAMAGED, DAY, NOW, START, backfilled
 
 from archiver.config import load_config
-from archiver.errors import ConfigError, StoreError
+from archiver.errors import ConfigError, StoreError, UnavailableError
+from archiver.model import Fetched
+from jobs.comparison import KEYS_TOLD
 from jobs.verdict import Verdict
-from jobs.verify_source import KEYS_TOLD, SourceVerification
+from jobs.verify_source import SourceVerification
 from refserver.database import NewClick
 
 stores = pytest.mark.parametrize("store", ["sqlite", "jsonl"])
@@ -189,14 +192,42 @@ def test_a_service_that_is_down_is_not_asked_for_hours(tmp_path, impatient):
     assert PASSWORD not in error
 
 
+def test_only_failures_in_a_row_count(tmp_path, monkeypatch):
+    """Where every second day can't be had, all the others are compared."""
+    monkeypatch.setattr("jobs.comparison.FAILED_IN_A_ROW", 2)
+    history = History()
+    with history.serving() as url:
+        archive = TestArchive(tmp_path / "a", url, concurrency=1, format="json")
+        archive.backfill("2025-09-01", "2025-09-09", NOW)
+        history.broken.update(f"2025-09-0{day}" for day in range(1, 9, 2))
+        assert len(compare(archive).accounts[0].errors) == 4
+
+
+def test_windows_without_an_answer_end_an_account(tmp_path, monkeypatch):
+    """After three the others aren't tried; what is told holds no secret."""
+
+    def unavailable(*_: object) -> Fetched:
+        raise UnavailableError(f"no answer to {PASSWORD}")
+
+    history = History()
+    with history.serving() as url:
+        archive = TestArchive(tmp_path / "a", url, concurrency=1, format="json")
+        archive.backfill("2025-09-01", "2025-09-09", NOW)
+        monkeypatch.setattr("archiver.sources.linktrack.LinktrackSource.fetch", unavailable)
+        errors = compare(archive).accounts[0].errors
+    assert [error.split(": ")[-1] for error in errors] == [
+        *["no answer to [redacted]"] * 3, "the rest wasn't compared",
+    ]  # fmt: skip
+
+
 def test_a_day_that_cannot_be_read_is_named(utc, archived):
     """The others are compared."""
     with utc.serving() as url:
         archive = archived("jsonl", url)
         DAMAGES["jsonl"]["garbage over a line"](archive, DAMAGED)
-        utc.record([NewClick(1, START, "::1")])
+        utc.record(NewClick(1, START + day * DAY, "::1") for day in (0, 2))
         verdict = compare(archive)
-    assert found(verdict) == [("2025-09-01", "missing", 0, 1)]
+    assert found(verdict) == [("2025-09-01", "missing", 0, 1), ("2025-09-03", "missing", 0, 1)]
     [error] = verdict.accounts[0].errors
     assert f"repair --account acme --day {DAMAGED}" in error
 
@@ -244,6 +275,48 @@ def test_what_cannot_be_compared_at_all_is_refused(utc, archived):
     assert not archive.directory.exists()
 
 
+@id_dialects
+@pytest.mark.parametrize("ip", ["truncate", "hash", "drop"])
+def test_addresses_are_compared_as_they_were_archived(utc, tmp_path, dialects, ip):
+    """Whatever the account's ip is today; with another key, or without one, they can't be."""
+    utc.populate(200, START, START + 3 * DAY)
+    with utc.serving(dialects) as url:
+        archive = backfilled(tmp_path / "a", url, "sqlite", ip=ip)
+        assert compare(archive).as_json()["accounts"][0]["clicks"] == 200
+        archive.write_config(url, ip="keep")
+        assert compare(archive).outcome == "intact"
+        if ip == "hash":
+            (archive.directory / "ip.key").unlink()
+            verdict = compare(archive)
+            assert verdict.outcome == "incomplete"
+            assert "ip.key is missing" in verdict.accounts[0].errors[0]
+
+
+def test_an_account_that_was_never_archived_has_nothing_to_compare(utc, archived):
+    """Nothing is sent for it."""
+    with utc.serving() as url:
+        archive = archived("sqlite", url)
+    archive.names = ("acme", "new")
+    with utc.serving() as url:
+        archive.write_config(url, ip="hash")
+        verdict = compare(archive)
+    assert [(account.days, account.errors) for account in verdict.accounts] == [(5, []), (0, [])]
+
+
+def test_a_login_that_is_refused_is_not_sent_again(tmp_path):
+    """Not for another account either: that could lock it."""
+    history = History("2025-09-02 10:00:00")
+    with history.serving() as url:
+        archive = TestArchive(tmp_path / "a", url, names=("acme", "other"), format="json")
+        archive.backfill("2025-09-01", "2025-09-05", NOW)
+        history.refuses = True
+        history.starts.clear()
+        verdict = compare(archive)
+    assert len(history.starts) == 1
+    assert [len(account.errors) for account in verdict.accounts] == [1, 1]
+    assert "has the same login" in verdict.accounts[1].errors[0]
+
+
 def test_a_service_without_a_log_has_nothing_to_compare(utc, archived):
     """It is said; accounts with one are compared."""
     with utc.serving() as url:
@@ -259,21 +332,32 @@ def test_a_service_without_a_log_has_nothing_to_compare(utc, archived):
 
 
 @stores
-def test_a_run_meanwhile_raises_no_alarm(utc, archived, store, monkeypatch):
-    """A late click that a run archives between two looks is neither missing nor extra."""
+@pytest.mark.parametrize("again", ["no more", "before it fetches", "after it fetched"])
+def test_a_run_meanwhile_raises_no_alarm(utc, archived, store, monkeypatch, again):
+    """Late clicks that a run archives after a window was fetched, and again while it is looked
+    at a second time, are neither missing nor extra.
+    """
     with utc.serving() as url:
         archive = archived(store, url)
         late = iter(range(100))
 
         def come_late_and_be_archived() -> None:
-            utc.record([NewClick(1, START + DAY, f"::{next(late):x}")])
-            archive.backfill("2025-09-02", "2025-09-03", NOW, again=True)
+            utc.record([NewClick(1, START, f"::{next(late):x}")])
+            archive.backfill("2025-09-01", "2025-09-02", NOW, again=True)
 
-        for name in ("ArchiveReader.known_clicks", "ArchiveReader.version"):
-            with monkeypatch.context() as patched:
-                _once_before(patched, f"storage.reading.{name}", come_late_and_be_archived)
-                assert found(compare(archive)) == []
-        assert next(late) == 2
+        known, fetched = (
+            "storage.reading:ArchiveReader.known_clicks",
+            "jobs.comparison:fetch_slices",
+        )
+        calls = {known: {1}, fetched: set()}
+        if again == "before it fetches":
+            calls[fetched].add(2)
+        if again == "after it fetched":
+            calls[known].add(3)
+        for name, numbers in calls.items():
+            _before_calls(monkeypatch, name, numbers, come_late_and_be_archived)
+        assert found(compare(archive, start="2025-09-01", end="2025-09-02")) == []
+        assert next(late) == (1 if again == "no more" else 2)
 
 
 @stores
@@ -286,23 +370,23 @@ def test_what_differs_while_a_run_is_at_work_is_found(utc, archived, store, monk
         change(utc, "UPDATE clicks SET conversion = '1' WHERE id = 5")
         expected = found(compare(archive))
         assert len(expected) == 3
-        _once_before(
+        _before_calls(
             monkeypatch,
-            "storage.reading.ArchiveReader.known_clicks",
+            "storage.reading:ArchiveReader.known_clicks",
+            {1},
             lambda: archive.backfill("2025-09-03", "2025-09-04", NOW, again=True),
         )
         assert found(compare(archive)) == expected
 
 
-def _once_before(monkeypatch, name: str, act: Callable[[], object]) -> None:
-    """Do something just before a method is called for the first time."""
-    inner = pkgutil.resolve_name(name.replace("reading.", "reading:"))
-    done: list[bool] = []
+def _before_calls(monkeypatch, name: str, numbers: set[int], act: Callable[[], object]) -> None:
+    """Do something just before some of the calls of a function, counted from 1."""
+    inner = pkgutil.resolve_name(name)
+    calls = count(1)
 
     def outer(*arguments):
-        if not done:
-            done.append(True)
+        if next(calls) in numbers:
             act()
         return inner(*arguments)
 
-    monkeypatch.setattr(name, outer)
+    monkeypatch.setattr(name.replace(":", "."), outer)
