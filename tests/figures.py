@@ -12,7 +12,7 @@ import platform
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
@@ -34,9 +34,10 @@ ROWS = {
         ("clicks archived at their ends", ("clicks archived",)),
         ("clicks lost", ("clicks lost",)),
         ("clicks doubled or made up", ("clicks made up",)),
+        ("runs that went wrong at each of their steps in turn", ("step:",)),
         ("commands killed at each step, amid each write, at any moment", _COMMANDS_KILLED),
         ("commands that lost power at each step", ("command: power-cut",)),
-        ("commands on a disk that was full or failed at each step", ("command: disk:",)),
+        ("commands on a disk that was full or failed at a step", ("command: disk:",)),
     ),
     "mutants": (
         ("defects made on purpose", ("defects",)),
@@ -57,7 +58,7 @@ def counted(folder: Path) -> "Counter[str]":
     return sum((Counter(json.loads(file.read_text())) for file in files), Counter())
 
 
-def written(page: str, name: str, counts: "Counter[str]") -> str:
+def written(page: str, name: str, counts: Mapping[str, int]) -> str:
     """The page with one of its blocks written anew. Raises ValueError where it has none."""
     begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
     before, found, rest = page.partition(begin)
@@ -71,7 +72,7 @@ def written(page: str, name: str, counts: "Counter[str]") -> str:
     )
 
 
-def _sum(counts: "Counter[str]", keys: Sequence[str]) -> int:
+def _sum(counts: Mapping[str, int], keys: Sequence[str]) -> int:
     return sum(
         number
         for name, number in counts.items()

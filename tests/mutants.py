@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,16 +45,14 @@ def main(words: Sequence[str]) -> int:
     chosen = [each for each in DEFECTS if not words or any(word in each.name for word in words)]
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as pool:
         folder = Path(name)
-        selections = list(dict.fromkeys(defect.tests for defect in chosen))
-        for tests, (code, told) in zip(
-            selections, pool.map(lambda tests: _tested(_copied(folder), tests), selections),
-            strict=True,
-        ):  # fmt: skip
-            if code:
-                print(f"{' '.join(tests)} fail without a defect, and so show nothing:\n{told}")
-                return 1
-        verdicts = list(pool.map(lambda defect: _try(folder, defect), chosen))
-    print(table(verdicts))
+        unfit = [told for told in pool.map(partial(_unfit, folder), _selections(chosen)) if told]
+        if unfit:
+            print("\n".join(unfit))
+            return 1
+        verdicts = []
+        for verdict in pool.map(partial(_try, folder), chosen):
+            verdicts.append(verdict)
+            print(f"{verdict.defect.name:64} {verdict.caught_by or 'NOT CAUGHT'}", flush=True)
     survived = [verdict for verdict in verdicts if verdict.caught_by is None]
     for verdict in survived:
         print(f"\n{verdict.defect.name} was not caught by {' '.join(verdict.defect.tests)}:")
@@ -64,10 +63,14 @@ def main(words: Sequence[str]) -> int:
     return 1 if survived or not verdicts else 0
 
 
-def table(verdicts: Sequence[Verdict]) -> str:
-    rows = [(each.defect.name, each.caught_by or "NOT CAUGHT") for each in verdicts]
-    width = max((len(name) for name, _ in rows), default=0)
-    return "\n".join(f"{name:{width}}  {caught}" for name, caught in rows)
+def _selections(chosen: Sequence[Defect]) -> Sequence[Sequence[str]]:
+    return list(dict.fromkeys(defect.tests for defect in chosen))
+
+
+def _unfit(folder: Path, tests: Sequence[str]) -> str:
+    """Why tests can't show a defect: they fail without one. Empty where they don't."""
+    code, told = _tested(_copied(folder), tests)
+    return f"{' '.join(tests)} fail without a defect, and so show nothing:\n{told}" if code else ""
 
 
 def mutated(defect: Defect, text: str) -> str:

@@ -78,17 +78,6 @@ def test_a_disk_that_fails_or_is_full_at_a_step(
     fail_at(link_archiver, service, archive, Fault(kind, random.randint(1, 45)))
 
 
-@pytest.mark.soak
-@stores
-@pytest.mark.parametrize("kind", FAILURES)
-@pytest.mark.parametrize("at", range(1, 61))
-def test_a_disk_that_fails_or_is_full_at_each_step(
-    link_archiver, service, archive, store, kind, at
-) -> None:
-    """The same for every step there is."""
-    fail_at(link_archiver, service, archive, Fault(kind, at))
-
-
 @stores
 def test_a_file_that_may_not_grow(link_archiver, service, archive, store) -> None:
     """The kernel's own short write and error, in the middle of a day: exit 3, and it is named."""

@@ -1,8 +1,10 @@
 """What a history is made of: strategies of clicks, times, changes, and ways for a run to go."""
 
 from datetime import timedelta
+from typing import NamedTuple
 
 from hypothesis import strategies as st
+from model import faults
 from model.upstream import LINKS
 from support.steps import ENDS, FAILURES, Fault, Kind
 
@@ -41,7 +43,6 @@ clicks = st.builds(
     st.booleans(),
     st.sampled_from(["", "9.50"]),
 )
-#: So long ago the first of so many alike, and so many seconds from one to the next.
 groups = st.one_of(
     st.tuples(agos, clicks, st.integers(1, 4), st.just(0)),
     st.tuples(agos, clicks, st.integers(3, 20), st.sampled_from([0, 1, 61])),
@@ -52,23 +53,45 @@ changes = st.tuples(
     st.integers(0, 1000),
     st.sampled_from(["", "1.50", "Ünï 🏆"]),
 )
-#: The steps that make clicks count. (The first run takes some 65 in all, any other some 15, and
-#: twelve for each day.)
-_WEIGHTY = ("write", "fsync", "create", "INSERT INTO CLICKS", "INSERT INTO COVERAGE", "COMMIT")
 
 
-def _faults(kinds: tuple[Kind, ...]) -> st.SearchStrategy[Fault]:
-    whole = [kind for kind in kinds if kind not in {"torn", "short"}]
-    return st.one_of(
-        st.builds(Fault, st.sampled_from(whole), st.integers(1, 70)),
-        st.builds(Fault, st.sampled_from(whole), st.integers(1, 6), st.sampled_from(_WEIGHTY)),
-        # Half a write needs a write; where SQLite does the writing, it is a whole fault.
-        st.builds(
-            Fault, st.sampled_from(kinds), st.integers(1, 4), st.sampled_from(_WEIGHTY[::3])
-        ),
-    )
+class Trouble(NamedTuple):
+    """A step of a run that goes wrong: how, how far on its way, and among which of its steps."""
+
+    kind: Kind
+    percent: int
+    among: str
+
+    def fault(self, store: str, usual_steps: int) -> Fault:
+        """The fault, for a run that usually takes so many steps; of a kind, a few at most."""
+        if store == "sqlite" and self.among in {"write", "fsync", "create"}:
+            return Fault(self.kind, 1 + self.percent * usual_steps // 100)
+        number = 4 if self.among else usual_steps
+        return Fault(self.kind, 1 + self.percent * number // 100, self.among)
 
 
-ways = st.one_of(st.none(), _faults(ENDS), _faults(FAILURES))
-#: How many days the machine's clock is off in a run, and whether the service's is as well.
-clocks = st.tuples(st.sampled_from([-30, -3, 5, 40]), st.booleans())
+_among = st.sampled_from(["", "", "write", "write", "fsync", "create", "INSERT INTO CO", "COMMIT"])
+deaths, failures = (
+    st.builds(Trouble, st.sampled_from(kinds), st.integers(0, 99), _among)
+    for kinds in (ENDS, FAILURES)
+)
+
+
+class WrongClock(NamedTuple):
+    """So many days the machine's clock is off in a run, and maybe the service's as well."""
+
+    days: int
+    both: bool
+
+
+clocks = st.builds(WrongClock, st.sampled_from([-30, -3, 5, 40]), st.booleans())
+#: What goes wrong with a run: nothing, one of its steps, some answers, the line, or a clock.
+ways = st.one_of(
+    st.none(),
+    deaths,
+    deaths,
+    failures,
+    st.lists(faults.answers, min_size=1, max_size=2),
+    faults.lines,
+    clocks,
+)

@@ -8,10 +8,10 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from hypothesis import strategies as st
@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from model import choices, faults
 from model.promise import Promise, Work
 from model.reading import archived, stored
-from model.upstream import LINKS, Event, Host, Told, Upstream
+from model.spans import Span
+from model.upstream import CROWD, LINKS, Event, Host, Told, Upstream
 from support import figures
 from support.archive import TestArchive
 from support.children import in_child
@@ -27,17 +28,13 @@ from support.steps import ENDS, Fault, Steps, installed
 
 from archiver.model import RunReport
 from refserver.database import NewClick
-from refserver.proxy import PROXY_FAULTS
 
 _SECOND, _MINUTE, _DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 #: Files of memory, where there are such: what is synced is not what these tests are slow by.
 _FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
-
-#: A second holds no more clicks than this; and a page holds more than two seconds' clicks where
-#: it can't be followed by another, or can't be told from another: an error that is named, and so
-#: isn't what is tried here.
-_CROWD = 12
-_LARGE_PAGE = 2 * _CROWD + 1
+#: A page holds more than two seconds' clicks where it can't be followed by another, or can't be
+#: told from another: an error that is named, and so isn't what is tried here.
+_LARGE_PAGE = 2 * CROWD + 1
 
 
 class History(RuleBasedStateMachine):
@@ -49,7 +46,9 @@ class History(RuleBasedStateMachine):
         self._within = ExitStack()
         self._holds = False  # from the beginning until a step is under way that may fail
         self._is_faulty = False
-        self._line_fault: dict[str, object] | None = None
+        self._line_fault: dict[str, Any] | None = None
+        self._ahead: timedelta | None = None  # the service's clock at most, if it may be wrong
+        self._usual_steps = 65  # of a run, at first
         self._ever_told: Counter[Event] = Counter()
 
     @initialize(
@@ -57,7 +56,7 @@ class History(RuleBasedStateMachine):
         others=st.sets(st.sampled_from(choices.DIALECTS), max_size=3),
         form=st.sampled_from(["json", "xml"]),
         bisects=st.booleans(),
-        page_size=st.sampled_from([2, 3, 7, 25, 1000]),
+        page_size=st.sampled_from([3, 7, 25, 1000]),
         slice_records=st.sampled_from([6, 40_000]),
         concurrency=st.sampled_from([1, 1, 4]),
         settle=st.sampled_from([0, 60, 600, 7200]),
@@ -104,7 +103,7 @@ class History(RuleBasedStateMachine):
             self._upstream.zone, timedelta(seconds=settle), timedelta(seconds=lookback), since
         )
         self._holds = True
-        self._record(past)
+        self._upstream.record_groups(past)
         if flood and "cap-500" in dialects and self._pages_are_large:
             now, second = self._upstream.now, timedelta(seconds=7)
             self._upstream.record(NewClick(1, now - nth * second, "::1") for nth in range(520))
@@ -114,7 +113,7 @@ class History(RuleBasedStateMachine):
     @rule(groups=st.lists(choices.groups, min_size=1, max_size=3))
     def clicks_come(self, groups) -> None:
         """Alike to the letter, or one after the other; late, where their time is covered."""
-        self._record(groups)
+        self._upstream.record_groups(groups)
 
     @rule(change=choices.changes)
     def something_changes(self, change) -> None:
@@ -125,7 +124,7 @@ class History(RuleBasedStateMachine):
         told = self._upstream.told()
         match what:
             case "again" if told:
-                self._record_again(told[number % len(told)])
+                self._upstream.record_again(told[number % len(told)])
             case "rename":
                 self._upstream.rename(number % LINKS + 1, text)
             case "convert":
@@ -137,18 +136,23 @@ class History(RuleBasedStateMachine):
 
     # What goes wrong
 
-    @rule(fault=faults.answers | faults.lines, ago=choices.agos)
-    def a_fault_is_set(self, fault, ago) -> None:
-        if fault["fault"] in PROXY_FAULTS:
-            self._line_fault = fault
-        elif not self._shows_nothing(fault):
-            if fault["fault"] == "clicks":
-                instant = self._upstream.now - ago
-                if self._is_crowded(instant, fault["count"]):
-                    return
-                fault = {**fault, "clicked_at": f"{instant:%Y-%m-%dT%H:%M:%SZ}"}
-            self._upstream.order("faults", **fault)
-            self._is_faulty = True
+    @rule(fault=faults.answers)
+    def answers_go_wrong(self, fault) -> None:
+        """From now on, for a while or until all is well again."""
+        if self._shows_nothing(fault):
+            return
+        if fault["fault"] == "clicks":
+            instant = self._upstream.now - timedelta(seconds=fault["ago"])
+            if self._upstream.is_crowded(instant, fault["count"]):
+                return
+            at = f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+            fault = {**fault, "clicked_at": at}
+            del fault["ago"]
+        if fault["fault"] == "clock":
+            before = self._ahead or timedelta()
+            self._ahead = max(before, timedelta(seconds=fault["seconds"]))
+        self._upstream.order("faults", **fault)
+        self._is_faulty = True
         figures.count(f"history: fault: {fault['fault']}")
 
     def _shows_nothing(self, fault) -> bool:
@@ -159,26 +163,21 @@ class History(RuleBasedStateMachine):
     @rule()
     def all_is_well_again(self) -> None:
         self._upstream.order("reset")
-        self._is_faulty, self._line_fault = False, None
+        self._is_faulty, self._line_fault, self._ahead = False, None, None
 
     # What the machine does
 
-    @rule(wait=choices.waits, way=st.one_of(choices.ways, choices.ways, choices.clocks))
+    @rule(wait=choices.waits, way=choices.ways)
     def it_runs(self, wait, way) -> None:
-        """Some time later: as it should, with a disk that fails, to a violent end, or by a clock
-        that is wrong.
-        """
+        """Some time later: as it should, or in a way that goes wrong."""
         self._upstream.now += timedelta(seconds=wait)
-        if isinstance(way, tuple) and not isinstance(way, Fault):
-            self._run_by_wrong_clock(*way)
-        else:
-            self._work(Work(self._upstream.now), way)
+        self._work(None, way)
 
     @rule(ago=choices.agos, length=st.integers(1, 400_000), again=st.booleans(), way=choices.ways)
     def it_backfills(self, ago, length, again, way) -> None:
-        now = self._upstream.now
-        start = now - ago - _MINUTE
-        self._work(Work(now, (start, start + length * _SECOND), again), way)
+        """A period of the past, some of it covered; or one that isn't over yet."""
+        start = self._upstream.now - ago - _MINUTE
+        self._work((start, start + length * _SECOND), way, again=again)
 
     def teardown(self) -> None:
         try:
@@ -190,19 +189,19 @@ class History(RuleBasedStateMachine):
     def _end(self) -> None:
         """The faults stop, and all that the service still has is asked for once more."""
         self.all_is_well_again()
-        self._work(Work(self._upstream.now), None)
-        begin = self._begin - 10 * _DAY
-        self._work(Work(self._upstream.now, (begin, self._upstream.now + _DAY), again=True), None)
+        self._work(None)
+        now = self._upstream.now
+        self._work((self._begin - 3 * _DAY, now + _DAY), again=True)
         clicks, events = self._promise.archived.clicks, self._promise.archived.events
-        lost = self._promise.settled(self._upstream.told(), self._upstream.now) - events
+        lost = self._promise.settled(self._upstream.told(), now) - events
         made_up = events - self._ever_told
         assert (lost, made_up) == (Counter(), Counter())
         exported = self._archive.export()
         assert Counter(stored(json.loads(line)) for line in exported.splitlines()) == clicks
-        report = self._run(Work(self._upstream.now))
+        report = self._run(Work(now, now))
         assert (report.outcome, report.accounts[0].new) == ("complete", 0)
         assert self._archive.export() == exported
-        status = self._archive.status(self._upstream.now)
+        status = self._archive.status(now)
         assert (status["gaps"], status["behind_seconds"] or 0) == ([], 0)
         assert status["clicks"] == clicks.total()
         figures.count("histories")
@@ -210,56 +209,60 @@ class History(RuleBasedStateMachine):
         figures.count("clicks lost", lost.total())
         figures.count("clicks made up", made_up.total())
 
-    def _work(self, work: Work, way: Fault | None, *, is_clean: bool = True) -> None:
+    def _work(self, period: Span | None, way: Any = None, *, again: bool = False) -> None:
+        """Run, or backfill a period, in a way that may go wrong, and hold the archive."""
         self._holds = False
-        if way and way.kind in ENDS:
-            self._kill(work, way)
-        else:
-            self._let_work(work, way, is_clean=is_clean)
+        now = self._upstream.now
+        match way:
+            case choices.Trouble():
+                trouble = way.fault(self._store, self._usual_steps)
+                self._hold(self._by_right_clock(period, again), trouble, is_clean=False)
+            case choices.WrongClock(days, both) if both and days > 0:
+                # Nothing can tell, until one of them is right: the next run takes it back.
+                self.all_is_well_again()
+                self.answers_go_wrong({**faults.CLOCK, "seconds": days * 86_400})
+                wrong = now + days * _DAY
+                work = Work(wrong, wrong, period, again, clocks_agree=False)
+                self._hold(work, None, is_clean=False)
+                self.all_is_well_again()
+                self._hold(Work(now, now), None)
+            case choices.WrongClock(days):
+                figures.count("history: fault: clock of the machine")
+                wrong = now + days * _DAY
+                latest = min(wrong, now + (self._ahead or timedelta()))
+                work = Work(wrong, latest, period, again, clocks_agree=False)
+                self._hold(work, None, is_clean=False)
+            case _:
+                for fault in way if isinstance(way, list) else ():
+                    self.answers_go_wrong(fault)
+                self._line_fault = way if isinstance(way, dict) else None
+                self._hold(self._by_right_clock(period, again), None)
         self._holds = True
 
-    def _let_work(self, work: Work, way: Fault | None, *, is_clean: bool) -> None:
-        is_clean &= not (way or self._is_faulty or self._line_fault)
-        before = self._told()
-        with installed(Steps(way)) if way else nullcontext():
-            report = self._run(work)
-        if way:
-            figures.count(f"history: disk: {way.kind}")
-        figures.count("runs")
-        [account] = report.accounts
-        assert not account.unexpected, account.error
-        if is_clean:
-            self._promise.hold_exactly(work, before, archived(self._archive), account)
+    def _by_right_clock(self, period: Span | None, again: bool) -> Work:  # noqa: FBT001
+        now = self._upstream.now
+        return Work(now, now, period, again, clocks_agree=self._ahead is None)
+
+    def _hold(self, work: Work, trouble: Fault | None, *, is_clean: bool = True) -> None:
+        is_clean &= not (self._is_faulty or self._line_fault)
+        told, account = self._told(), None
+        steps = Steps(trouble)
+        if trouble and trouble.kind in ENDS:
+            if in_child(lambda: self._run(work, steps)):
+                figures.count(f"history: process: {trouble.kind}")
         else:
-            self._hold_loosely(work, before, account)
-
-    def _run_by_wrong_clock(self, days: int, both: bool) -> None:  # noqa: FBT001
-        """Where the service's clock is right, nothing is covered too early. Where it is ahead as
-        well, nothing can tell, until one of them is right: the next run takes it back.
-        """
-        both &= days > 0
-        if both:
-            self.all_is_well_again()
-            self._upstream.order("faults", fault="clock", seconds=days * 86_400, times=None)
-        self._work(Work(self._upstream.now + days * _DAY), None, is_clean=False)
-        figures.count(f"history: fault: {'both clocks' if both else 'clock of the machine'}")
-        if both:
-            self.all_is_well_again()
-            self._work(Work(self._upstream.now), None)
-
-    def _kill(self, work: Work, death: Fault) -> None:
-        before = self._told()
-
-        def die() -> None:
-            with installed(Steps(death)):
-                self._run(work)
-
-        if in_child(die):
-            figures.count(f"history: process: {death.kind}")
-        self._hold_loosely(work, before, None)
-
-    def _hold_loosely(self, work: Work, before: list[Told], account) -> None:
-        self._promise.hold_loosely(work, before, self._told(), archived(self._archive), account)
+            [account] = self._run(work, steps).accounts
+            assert not account.unexpected, account.error
+            if trouble and account.errors:
+                figures.count(f"history: disk: {trouble.kind}")
+            if not trouble:
+                self._usual_steps = len(steps.names)
+        figures.count("runs")
+        after = archived(self._archive)
+        if is_clean and account:
+            self._promise.hold_exactly(work, told, after, account)
+        else:
+            self._promise.hold_loosely(work, told, self._told(), after, account)
 
     def _told(self) -> list[Told]:
         """What the service tells now; kept in mind, with the largest number of those alike."""
@@ -267,14 +270,15 @@ class History(RuleBasedStateMachine):
         self._ever_told |= Counter(each.event for each in told)
         return told
 
-    def _run(self, work: Work) -> RunReport:
+    def _run(self, work: Work, steps: Steps | None = None) -> RunReport:
         """Once, past the line that is faulty if one is; the line is well afterwards."""
         self._archive.write_config(self._url(), self._upstream.zone.key, **self._settings)
-        if work.period is None:
-            report = self._archive.run(work.now)
-        else:
-            start, end = (f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in work.period)
-            report = self._archive.backfill(start, end, work.now, again=work.again)
+        with installed(steps or Steps()):
+            if work.period is None:
+                report = self._archive.run(work.now)
+            else:
+                start, end = (f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in work.period)
+                report = self._archive.backfill(start, end, work.now, again=work.again)
         self._line_fault = None
         return report
 
@@ -285,21 +289,3 @@ class History(RuleBasedStateMachine):
             return f"{self._host.url}/api/v1_0/"
         proxy.fail(fault["fault"], times=fault["times"], seconds=0.00001)
         return f"{proxy.url}/api/v1_0/"
-
-    def _record(self, groups: Iterable[tuple]) -> None:
-        now = self._upstream.now
-        for ago, (link, *rest), number, every in groups:
-            instants = [min(now, now - ago + nth * every * _SECOND) for nth in range(number)]
-            for instant in instants:
-                if not self._is_crowded(instant, 1):
-                    self._upstream.record([NewClick(link, instant, *rest)])
-
-    def _record_again(self, told: Told) -> None:
-        event, facts = told.event, told.facts
-        texts = (event.ip, facts.country, event.referrer, event.user_agent)
-        rest = (*(text or "" for text in texts), facts.is_unique, facts.conversion or "")
-        if not self._is_crowded(told.at, 1):
-            self._upstream.record([NewClick(int(event.link_id), told.at, *rest)])
-
-    def _is_crowded(self, at: datetime, number: int) -> bool:
-        return self._upstream.count_in_second_of(at) + number > _CROWD

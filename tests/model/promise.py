@@ -46,11 +46,16 @@ class Archived:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One run or backfill, by the machine's clock; `period` is the backfill's."""
+    """One run or backfill, by the machine's clock; `period` is the backfill's.
+
+    Nothing is settled after `latest`, the earlier of the machine's clock and the service's.
+    """
 
     now: datetime
+    latest: datetime
     period: Span | None = None
     again: bool = False
+    clocks_agree: bool = True
 
 
 @dataclass(slots=True)
@@ -97,6 +102,7 @@ class Promise:
         `report` is None where the run was killed.
         """
         missing, again = self._due(work)
+        missing = common(missing, [(_BEGIN, settled_end(work.latest, self.settle, self.zone))])
         fetched = union(missing, again)
         before = self.archived
         settled = (_BEGIN, settled_end(work.now, self.settle, self.zone))
@@ -106,6 +112,8 @@ class Promise:
         at_least = before.events | _events(told_before, without(after.covered, before.covered))
         if after.looked_back_to != before.looked_back_to:
             at_least |= _events(told_before, again)
+        if report is not None and report.outcome == "complete" and work.clocks_agree:
+            at_least |= _events(told_before, fetched)
         assert at_least <= after.events, at_least - after.events
         at_most = before.events | _events(told_after, fetched)
         assert after.events <= at_most, after.events - at_most

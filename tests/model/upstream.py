@@ -6,7 +6,7 @@ What is told is counted by SQL, another path than the API, and kept in memory.
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -21,7 +21,13 @@ from refserver.proxy import Proxy, proxying
 from refserver.serving import running
 
 LINKS = 3
+#: A second holds no more clicks than this.
+CROWD = 12
 _ACCOUNT, _ELSEWHERE = 1, 2
+
+
+#: So long ago the first of so many alike, and so many seconds from one to the next.
+Group = tuple[timedelta, tuple[Any, ...], int, int]
 
 
 class Event(NamedTuple):
@@ -62,7 +68,12 @@ class Upstream:
         self._has_ids = "no-id" not in dialects
         self._database = Database(path)
         assert self._database.add_account(LOGIN, PASSWORD, zone) == _ACCOUNT
-        assert self._database.add_account("elsewhere", PASSWORD, zone) == _ELSEWHERE
+        with self._database.writing() as connection:  # without a password: that would take time
+            connection.execute(
+                "INSERT INTO accounts (id, login, password_salt, password_digest, timezone) "
+                "VALUES (?, 'elsewhere', x'', x'', 'UTC')",
+                (_ELSEWHERE,),
+            )
         for _ in range(LINKS):
             self._database.add_link(_ACCOUNT, external_url="https://example.com/", title="T")
         self.app = create_app(self._database, dialects, clock=lambda: self.now, allow_control=True)
@@ -74,6 +85,31 @@ class Upstream:
 
     def record(self, clicks: Iterable[NewClick]) -> None:
         self._database.add_clicks(_ACCOUNT, clicks)
+
+    def record_groups(self, groups: Iterable[Group]) -> None:
+        """Clicks, none of them later than now, and none in a second that is full."""
+        for ago, (link, *rest), number, every_seconds in groups:
+            for nth in range(number):
+                instant = self.now - ago + timedelta(seconds=nth * every_seconds)
+                if not self.is_crowded(min(instant, self.now), 1):
+                    self.record([NewClick(link, min(instant, self.now), *rest)])
+
+    def record_again(self, told: Told) -> None:
+        """One more that is alike to the letter, but for its id."""
+        event, facts = told.event, told.facts
+        texts = (event.ip, facts.country, event.referrer, event.user_agent)
+        rest = (*(text or "" for text in texts), facts.is_unique, facts.conversion or "")
+        if not self.is_crowded(told.at, 1):
+            self.record([NewClick(int(event.link_id), told.at, *rest)])
+
+    def is_crowded(self, instant: datetime, more: int) -> bool:
+        """Whether a second would hold too many clicks of the same local text."""
+        local = instant.astimezone(self.zone).isoformat(" ")[:19]
+        with self._database.reading() as connection:
+            (count,) = connection.execute(
+                "SELECT count(*) FROM clicks WHERE clicked_at_local = ?", (local,)
+            ).fetchone()
+        return bool(count + more > CROWD)
 
     def rename(self, link: int, title: str) -> None:
         self._database.rename_link(link, title)
@@ -113,11 +149,6 @@ class Upstream:
             )
             for row in rows
         ]  # fmt: skip
-
-    def count_in_second_of(self, instant: datetime) -> int:
-        """How many clicks bear the local text of an instant."""
-        local = instant.astimezone(self.zone).isoformat(" ")[:19]
-        return sum(told.event.local == local for told in self.told())
 
     def _update(self, change: str, *values: object) -> None:
         with self._database.writing() as connection:

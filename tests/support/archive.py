@@ -69,6 +69,10 @@ class TestArchive:
             Export(what, (), None, None, "jsonl").write(self.directory, file)
         return path.read_bytes()
 
+    def exported(self) -> list[dict[str, Any]]:
+        """The clicks as the program gives them."""
+        return [json.loads(line) for line in self.export().splitlines()]
+
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the ledger's database, past the program."""
         with closing(sqlite3.connect(self.directory / "archive.db")) as connection:
