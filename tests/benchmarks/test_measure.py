@@ -12,6 +12,7 @@ from benchmarks.tasks import Outcome, Task
 
 _HISTORY = History(50)
 _MET = Figure(1, "a goal that is met", [1.5, 1.7, 1.4], 1.6)
+_NEARLY = Figure(2, "a goal that is met once", [1.3, 1.5, 1.6], 1.4)
 _MISSED = Figure(5, "a goal that is missed", [6.5, 6.9, 7.5], 7, at_least=True)
 _UNMEASURED = Figure(6, "a goal that wasn't measured", [], 1.8)
 
@@ -32,8 +33,9 @@ def test_ratios_are_taken_pair_by_pair() -> None:
 
 def test_goals_are_judged_by_the_median(tmp_path: Path) -> None:
     """The median decides, in the goal's direction, whatever the best and the worst round."""
-    text = _written(tmp_path, _MET, _MISSED)
+    text = _written(tmp_path, _MET, _NEARLY, _MISSED)
     assert "| 1 | a goal that is met | 1.50 | 1.40 to 1.70 | ≤ 1.6 | yes |" in text
+    assert "| 2 | a goal that is met once | 1.50 | 1.30 to 1.60 | ≤ 1.4 | **no** |" in text
     assert "| 5 | a goal that is missed | 6.90 | 6.50 to 7.50 | ≥ 7 | **no** |" in text
 
 
