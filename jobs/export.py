@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO, Literal
@@ -19,6 +20,8 @@ from jobs.period import typed_period
 from storage.appending import sync_folder
 from storage.links import LINK_FIELDS, TOTAL_FIELDS
 from storage.reading import ArchivedAccount, ArchiveReader, open_reader
+
+_ROWS_TOLD_AT_ONCE = 5000
 
 What = Literal["clicks", "links", "totals"]
 FIELDS: Mapping[What, Sequence[str]] = {
@@ -39,10 +42,16 @@ class Export:
     format: Literal["jsonl", "csv"]
     configured: Collection[str] = ()  # accounts that may be asked for before they are archived
 
-    def write(self, directory: Path, output: BinaryIO) -> None:
+    def write(
+        self,
+        directory: Path,
+        output: BinaryIO,
+        progress: Callable[[int, int], None] = lambda _done, _of: None,
+    ) -> None:
         """Write what the archive in `directory` has of it; of no archive, nothing.
 
-        Raises ConfigError, and writes nothing, where what is asked for can't be understood.
+        `progress` is told how many clicks of about how many are written. Raises ConfigError, and
+        writes nothing, where what is asked for can't be understood.
         """
         with open_reader(directory) as reader:
             chosen = self._chosen(reader.accounts() if reader else [])
@@ -50,9 +59,15 @@ class Export:
             if not windows:
                 self._window(ZoneInfo("UTC"))
             write_row = _writer(output, self.format, FIELDS[self.what])
-            for account, window in zip(chosen, windows, strict=True):
-                for row in self._rows(reader, account.name, window) if reader else ():
-                    write_row(row)
+            if reader is None:
+                return
+            asked = [(a.name, window) for a, window in zip(chosen, windows, strict=True)]
+            of = sum(reader.count_clicks(*each) for each in asked) if self.what == "clicks" else 0
+            rows = chain.from_iterable(self._rows(reader, *each) for each in asked)
+            for done, row in enumerate(rows):
+                write_row(row)
+                if of and not done % _ROWS_TOLD_AT_ONCE:
+                    progress(done, of)
 
     def _rows(self, reader: ArchiveReader, account: str, window: Window) -> Iterator[Row]:
         if self.what == "links":

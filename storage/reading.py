@@ -11,6 +11,7 @@ from pathlib import Path
 from archiver.identity import Known, content_of
 from archiver.model import CLICK_ID, CLICKED_AT, Row, Window
 from archiver.store import Store
+from archiver.timestamps import format_utc
 from storage import jsonl, sqlite
 from storage.database import FILE_NAME, open_read_only, store_errors
 from storage.ip_key import IpKey
@@ -84,6 +85,14 @@ class ArchiveReader:
             "SELECT count(*) FROM links WHERE account = ?", (account,)
         ).fetchone()
         return Counts(clicks, links, first, last)
+
+    def count_clicks(self, account: str, window: Window) -> int:
+        """How many clicks the window's UTC days hold, all of each day."""
+        (clicks,) = self._connection.execute(
+            "SELECT coalesce(sum(clicks), 0) FROM days WHERE account = ? AND day BETWEEN ? AND ?",
+            (account, format_utc(window.start)[:10], format_utc(window.end)[:10]),
+        ).fetchone()
+        return int(clicks)
 
     def clicks(self, account: str, window: Window) -> Iterator[Row]:
         """The window's clicks by time, then id as text, then content.

@@ -51,6 +51,7 @@ def command(
       link-archiver export totals --account acme
     """  # noqa: D301 - click's mark is the character
     from jobs.cli.output import writing_to_stdout
+    from jobs.cli.progress import counting
     from jobs.export import Export, output_file
     from jobs.guarded import refuse_guarded
 
@@ -65,6 +66,6 @@ def command(
             sys.stdout.buffer.flush()
     else:
         refuse_guarded(output, config)
-        with output_file(output) as file:
-            export.write(directory, file)
+        with output_file(output) as file, counting(context, "clicks") as progress:
+            export.write(directory, file, progress)
     return 0
