@@ -138,7 +138,11 @@ def _median_and_spread(values: Sequence[float], unit: str) -> tuple[str, str]:
 
 
 def _digits(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 20 else f"{value:.2f}"
+    """Three digits that say something, or so."""
+    for least, form in ((100, ".0f"), (20, ".1f"), (0.1, ".2f")):
+        if value >= least:
+            return f"{value:{form}}"
+    return f"{value:.4f}"
 
 
 def _versions() -> Iterator[str]:
