@@ -214,7 +214,7 @@ def test_an_exception_that_nobody_foresaw(run, heard, monkeypatch):
     def fail(*_):
         raise ZeroDivisionError(f"divided by {PASSWORD}")
 
-    monkeypatch.setattr("jobs.archiving._hold_settings", fail)
+    monkeypatch.setattr("jobs.archiving.hold_settings", fail)
     with pytest.raises(ZeroDivisionError):
         run()
     assert heard.signals == ["start", "fail"]
