@@ -13,7 +13,7 @@ FILE_MODE = 0o640
 _FOLDER_MODE = 0o750
 
 
-def append(path: Path, data: bytes, committed_bytes: int) -> int:
+def append(path: Path, data: bytes | bytearray, committed_bytes: int) -> int:
     """Append lines and sync; give the file's new length, which is the caller's to commit.
 
     Raises CorruptArchiveError, and touches nothing, where the file can't hold what was committed.
@@ -85,7 +85,7 @@ def keep_beside(path: Path, suffix: str, data: bytes) -> Path:
     return beside
 
 
-def _append_synced(path: Path, data: bytes) -> None:
+def _append_synced(path: Path, data: bytes | bytearray) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     try:
         _write_all(descriptor, data)
@@ -94,7 +94,7 @@ def _append_synced(path: Path, data: bytes) -> None:
         os.close(descriptor)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def _write_all(descriptor: int, data: bytes | bytearray) -> None:
     """Write all of it: a full disk can make a write short without an error."""
     rest = memoryview(data)
     while rest:

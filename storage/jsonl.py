@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archiver.errors import CorruptArchiveError
 from archiver.identity import Known, facts_of, keys_of
-from archiver.lines import line_of, row_of, time_of
+from archiver.lines import lines_of, row_of, time_of
 from archiver.model import CLICKED_AT, Row, Window
 from archiver.store import Commit
 from archiver.timestamps import format_utc
@@ -50,7 +50,7 @@ class JsonlStore:
                         f"{file}: {torn:,} bytes that were never committed are now in a .torn "
                         "file beside it; what they held is fetched again"
                     )
-                lengths[path] = append(file, b"".join(map(line_of, rows)), committed)
+                lengths[path] = append(file, lines_of(rows), committed)
             with transaction(self._ledger.connection):
                 self._ledger.record(commit)
                 self._ledger.record_lengths(lengths)
