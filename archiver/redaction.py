@@ -15,6 +15,7 @@ _BACKSLASH = r"\\{1,4}"
 _XML_NAMES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _LETTERS = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 _TOLD_CHARACTERS = 600
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Redactor:
@@ -76,7 +77,9 @@ class RedactingFormatter(logging.Formatter):
         if len(self._secrets) != self._known:
             self._known = len(self._secrets)
             self._redactor = Redactor(self._secrets)
-        return self._redactor.redact(super().format(record))
+        text = self._redactor.redact(super().format(record))
+        # A service's words may be among it: none of them moves a terminal's cursor.
+        return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -111,6 +111,11 @@ def _may_lock(descriptor: int, kind: int) -> bool:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise StoreError(
+            f"can't lock {FILE_NAME}: {error.strerror}. Put archive.directory on a local disk: "
+            "network file systems may have no locks, and SQLite needs them too"
+        ) from None
     return True
 
 

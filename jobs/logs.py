@@ -62,7 +62,8 @@ class EventLog:
 
     def end(self, report: AccountReport) -> None:
         for warning in report.warnings:
-            self._write(logging.WARNING, report.name, f"warning: {warning}")
+            told = " ".join(warning.splitlines())
+            self._write(logging.WARNING, report.name, f"warning: {told}")
         for error in (report.error or "").splitlines():
             self._write(logging.ERROR, report.name, error)
         self._write(logging.INFO, report.name, done_for(report))

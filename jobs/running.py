@@ -37,7 +37,8 @@ class Notices:
         """
         variable, path = config.notify.healthcheck_url_env, config.notify.metrics_file
         ping = read_ping(variable, environ) if variable else None
-        secrets.extend(secrets_of(ping) if ping else ())
+        of_ping = secrets_of(ping) if ping else ()
+        secrets.extend(secret for secret in of_ping if secret not in secrets)
         what = path and guarded_as(path, config)
         if what:
             raise ConfigError(

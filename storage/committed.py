@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 from storage.appending import refuse_shorter
 
-#: No click is longer: an answer of the service has at most 64 MB, and a byte of it becomes at most
+#: No click is longer: an answer of the service has at most 8 MB, and a byte of it becomes at most
 #: six. A file that another program filled with something else may have no line's end at all.
-_LINE_BYTES = 6 * 64 * 1024 * 1024
+_LINE_BYTES = 6 * 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

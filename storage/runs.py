@@ -75,7 +75,10 @@ class Runs:
         return self._one("WHERE account = ?", account)
 
     def last_success(self, account: str) -> RunRow | None:
-        return self._one("WHERE account = ? AND outcome = 'complete'", account)
+        """The last run or backfill that was complete; a repair is of one old day."""
+        return self._one(
+            "WHERE account = ? AND outcome = 'complete' AND command != 'repair'", account
+        )
 
     def last_complete_run(self, account: str) -> RunRow | None:
         """The last `run` that was complete: a backfill may be of any period."""

@@ -34,7 +34,7 @@ class Context:
         from archiver.credentials import read_password
 
         password = read_password(account, os.environ)
-        self.secrets.append(password)
+        self._keep_secret(password)
         return password
 
     def secret(self, variable: str) -> str:
@@ -42,8 +42,12 @@ class Context:
         value = os.environ.get(variable)
         if not value:
             raise ConfigError(f"the environment variable {variable} isn't set, or is empty")
-        self.secrets.append(value)
+        self._keep_secret(value)
         return value
+
+    def _keep_secret(self, secret: str) -> None:
+        if secret not in self.secrets:  # a daemon reads them again at each run
+            self.secrets.append(secret)
 
     def passwords(self, accounts: "Sequence[Account]") -> dict[str, str]:
         """Each account's password, by name. Raises ConfigError with all that can't be read."""

@@ -1,6 +1,7 @@
 """Who watches a run: its log, and on a terminal a bar with rate and time left."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -64,21 +65,24 @@ class _Bars:
     def __init__(self, progress: "Progress") -> None:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
+        self._begun = time.monotonic()
+        self._days = 0.0
 
     def begin(self, account: str, seconds: int) -> None:
-        self._show(account, seconds, "")
+        self._begun, self._days = time.monotonic(), 0.0
+        self._show(account, seconds)
 
     def advance(self, account: str, window: Window) -> None:
-        task = self._progress.tasks[self._tasks[account]]
-        self._progress.advance(task.id, total_seconds([window]))
-        if task.speed is not None:
-            told = f"{task.completed / 86400:,.1f} days, {task.speed / 86400:,.1f} days/s"
-            self._progress.update(task.id, told=told)
+        seconds = total_seconds([window])
+        self._days += seconds / 86400
+        rate = self._days / max(0.1, time.monotonic() - self._begun)
+        told = f"{self._days:,.1f} days, {rate:,.1f} days/s"
+        self._progress.update(self._tasks[account], advance=seconds, told=told)
 
     def count(self, account: str, done: int, of: int) -> None:
         name = f"{account}: links"
         if name not in self._tasks:
-            self._show(name, of, "")
+            self._show(name, of)
         self._progress.update(
             self._tasks[name], completed=done, total=of, told=f"{done:,} of {of:,}"
         )
@@ -88,5 +92,5 @@ class _Bars:
             self._progress.remove_task(task)
         self._tasks.clear()
 
-    def _show(self, name: str, total: int, told: str) -> None:
-        self._tasks[name] = self._progress.add_task(name, total=total, told=told)
+    def _show(self, name: str, total: int) -> None:
+        self._tasks[name] = self._progress.add_task(name, total=total, told="")

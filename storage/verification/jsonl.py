@@ -92,11 +92,12 @@ def _listed(
     connection: sqlite3.Connection, directory: Path
 ) -> tuple[dict[str, set[str]], list[str]]:
     """Each account's days of which there is a file, or should be one; and files of no day."""
-    paths = {
-        file.relative_to(directory).as_posix()
-        for file in directory.glob("clicks/**/*.jsonl")
-        if file.stat().st_size
-    }
+    with store_errors("read", directory, (OSError,)):
+        paths = {
+            file.relative_to(directory).as_posix()
+            for file in directory.glob("clicks/**/*.jsonl")
+            if file.is_symlink() or file.stat().st_size
+        }
     paths.update(path for (path,) in connection.execute("SELECT path FROM files"))
     days: defaultdict[str, set[str]] = defaultdict(set)
     strays = []

@@ -93,6 +93,21 @@ def test_on_a_terminal_it_says_one_line(link_archiver, address) -> None:
     assert _on_a_terminal(link_archiver, "-q", "run") == ""
 
 
+def test_on_a_terminal_each_account_has_its_bars(link_archiver, busy_service) -> None:
+    """One after the other, links and all; no bar keeps an account from being archived."""
+    with busy_service.serving() as address:
+        archive = TestArchive(
+            link_archiver.folder, address, names=("acme", "bees", "third"), totals=True
+        )
+        shown = _on_a_terminal(link_archiver, "run")
+    assert [line.partition(",")[0] for line in shown.strip().splitlines()] == [
+        "acme: complete",
+        "bees: complete",
+        "third: complete",
+    ]
+    assert archive.clicks().total() == 900
+
+
 def test_only_the_accounts_that_are_asked_for(link_archiver, address, truth) -> None:
     """--account may be given several times, in any order; an unknown one is refused before
     anything is fetched, with the names that there are.
@@ -141,21 +156,6 @@ def test_a_missing_password_is_told_before_anything_is_fetched(link_archiver, ad
     assert told.out == ""
     assert told.err.count("the environment variable PASSWORD isn't set; set it") == 2
     assert not archive.directory.exists()
-
-
-def test_an_account_that_cannot_be_archived_by_this_version_harms_no_other(
-    link_archiver, address, truth
-) -> None:
-    """Exit 3 with its own error; the other account is archived whole."""
-    archive = TestArchive(link_archiver.folder, address, names=("acme", "other"))
-    archive.path.write_text(archive.path.read_text() + 'ip = "hash"\n')
-    told = link_archiver("run", "--json", code=3)
-    acme, other = told.json["accounts"]
-    assert (acme["outcome"], acme["new"], other["outcome"]) == ("complete", 300, "failed")
-    assert other["error"].startswith("ip: ")
-    assert told.events == [f"link-archiver: other: {other['error']}"]
-    assert archive.clicks() == truth
-    assert link_archiver("status", "--json").json["accounts"][1]["last_run"]["outcome"] == "failed"
 
 
 def test_it_makes_no_difference_how_it_is_called(link_archiver, address, truth) -> None:

@@ -205,3 +205,11 @@ def test_secrets_that_become_known_later_are_redacted_too():
     assert formatter.format(record) == "hunter22"
     secrets.append("hunter22")
     assert formatter.format(record) == "[redacted]"
+
+
+def test_a_log_line_moves_no_cursor():
+    """What a service says may be in it: control characters are shown as what they are."""
+    said = "a\x1b]0;title\x07\x1b[2J\x9b1A b\r\tc\nd"
+    record = logging.LogRecord("name", logging.INFO, __file__, 1, said, None, None)
+    told = RedactingFormatter([]).format(record)
+    assert told == "a\\x1b]0;title\\x07\\x1b[2J\\x9b1A b\\r\tc\nd"

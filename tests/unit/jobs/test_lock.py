@@ -88,3 +88,14 @@ def test_a_directory_that_cannot_be_made_is_told(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"file/archive.lock: .* Check the permissions"):
         hold(tmp_path / "file").__enter__()
+
+
+def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch) -> None:
+    """As over some networks: an error of the store, with the remedy."""
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with pytest.raises(StoreError, match=r"No locks available.*local disk"), hold(tmp_path):
+        pass
