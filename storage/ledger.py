@@ -92,6 +92,13 @@ class Ledger:
         self._record_links(commit)
         self._record_revisions(commit)
 
+    def count_of_day(self, account: str, day: str) -> int:
+        """How many clicks were committed of a UTC day."""
+        row = self.connection.execute(
+            "SELECT clicks FROM days WHERE account = ? AND day = ?", (account, day)
+        ).fetchone()
+        return int(row[0]) if row else 0
+
     def mend_coverage(self, account: str) -> None:
         """Let windows that overlap, as another program left them, be one."""
         covered = self.coverage(account)

@@ -4,10 +4,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from archiver.errors import CorruptArchiveError
 from archiver.identity import FACT_FIELDS, Known
-from archiver.model import CLICK_FIELDS, Row, Window
+from archiver.model import CLICK_FIELDS, CLICKED_AT, Row, Window
 from archiver.store import Commit
 from archiver.timestamps import format_utc
+from archiver.windows import intersect
 from storage.database import store_errors, transaction
 from storage.ledger import Ledger
 from storage.schema import quoted
@@ -49,12 +51,35 @@ class SqliteStore:
 
     def commit(self, commit: Commit) -> Sequence[str]:
         with store_errors("write to", self._path), transaction(self._connection):
+            if commit.clicks:
+                self._refuse_damaged_days(commit)
             rows = ((*row, key) for row, key in zip(commit.clicks, commit.keys, strict=True))
             stored = self._connection.executemany(INSERT, rows).rowcount
             if commit.clicks and stored != len(commit.clicks):
                 raise sqlite3.IntegrityError("a click of the slice is stored already")
             self._ledger.record(commit)
         return ()
+
+    def _refuse_damaged_days(self, commit: Commit) -> None:
+        """Refuse to add to a day that is looked back at and isn't what was committed.
+
+        Clicks that another program deleted would come back as new ones, and be counted twice.
+        """
+        if not intersect(self._ledger.coverage(commit.account), [commit.window]):
+            return
+        for day in {row[CLICKED_AT][:10] for row in commit.clicks}:
+            said = self._ledger.count_of_day(commit.account, day)
+            (found,) = self._connection.execute(
+                "SELECT count(*) FROM clicks WHERE account = ? AND clicked_at BETWEEN ? AND ?",
+                (commit.account, f"{day}T00:00:00Z", f"{day}T23:59:59Z"),
+            ).fetchone()
+            if found != said:
+                raise CorruptArchiveError(
+                    f"{self._path}: of {day} (UTC), account {commit.account}, {found} clicks are "
+                    f"stored, and {said} were committed: it was changed by another program. "
+                    "Nothing has been changed; fetch the day again with `link-archiver repair "
+                    f"--account {commit.account} --day {day}`"
+                )
 
 
 def read_clicks(connection: sqlite3.Connection, account: str, window: Window) -> Iterator[Row]:

@@ -325,3 +325,23 @@ def test_ids_that_come_with_another_time_are_new_clicks_and_a_warning(utc, tmp_p
         report = archive.run(NOON + timedelta(hours=1))
     assert report.accounts[0].new == 1
     assert any("another time" in warning for warning in report.accounts[0].warnings)
+
+
+def test_a_day_that_another_program_cut_is_not_counted_twice(utc, tmp_path):
+    """What was deleted comes back by `repair` alone: the next run says so, and adds nothing."""
+    start, now = datetime(2025, 9, 1, tzinfo=UTC), datetime(2025, 9, 3, 12, tzinfo=UTC)
+    utc.populate(400, start, now)
+    with utc.serving() as url:
+        archive = TestArchive(tmp_path / "a", url)
+        archive.backfill("2025-09-01", "2025-09-04", now)
+        days = archive.query("SELECT * FROM days")
+        with closing(sqlite3.connect(archive.directory / "archive.db")) as connection, connection:
+            connection.execute(
+                "DELETE FROM clicks WHERE clicked_at > '2025-09-03T02' "
+                "AND CAST(id AS INTEGER) % 2 = 0"
+            )
+        before = archive.clicks()
+        account = archive.run(now + timedelta(minutes=30)).accounts[0]
+        assert "link-archiver repair --account acme --day 2025-09-0" in account.error
+        assert archive.clicks() == before
+        assert archive.query("SELECT * FROM days") == days

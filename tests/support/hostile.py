@@ -203,6 +203,7 @@ PARTS = "more than 250,000 parts"
 NO_TOTAL = "has no number as its total"
 NOT_UNDERSTOOD = "record 2 of a page can't be understood"
 FIELDS = "set [accounts.fields]"
+NO_FIELD = "no record has the field clicked_at"
 NOT_JSON = "isn't a whole JSON document"
 OTHER_TIME = "clicks of another time"
 NO_RECORDS = "something else than records as history"
@@ -227,19 +228,6 @@ JSON = {
     "a negative total": Case(page_of(RECORD, total=-1), NO_TOTAL, BASE_URL),
     "a number of many digits": Case(answer(GOOD.replace(b'l": 1', b'l": ' + b"9" * 5000)),
                                     NO_TOTAL, BASE_URL),
-    "no time": Case(with_field("clicked_at", None), NOT_UNDERSTOOD, FIELDS),
-    "a time that is none": Case(with_field("clicked_at", "yesterday"), NOT_UNDERSTOOD, FIELDS),
-    "a number for a time": Case(with_field("clicked_at", 1757059200), NOT_UNDERSTOOD, FIELDS),
-    "a list for a text": Case(with_field("ip", ["192.0.2.1"]), NOT_UNDERSTOOD, FIELDS),
-    "a 30th of February": Case(with_field("clicked_at", "2025-02-30 08:00:00"),
-                               NOT_UNDERSTOOD, FIELDS),
-    "the year 0": Case(with_field("clicked_at", "0000-01-01 00:00:00"), NOT_UNDERSTOOD, FIELDS),
-    "the year 1": Case(with_field("clicked_at", "0001-01-01 00:00:00"), OTHER_TIME, "timezone"),
-    "the year 9999": Case(with_field("clicked_at", "9999-12-31 23:59:59"), OTHER_TIME, "timezone"),
-    "the last instant": Case(with_field("clicked_at", "9999-12-31T23:59:59-12:00"),
-                             NOT_UNDERSTOOD, FIELDS),
-    "values too deep": Case(with_field("note", json.loads("[" * 300 + "]" * 300)),
-                            "nested too deep", ""),
     "an id twice": unstable(page_of(RECORD, RECORD), "one click's id twice"),
     "fewer than stated": unstable(page_of(total=1), "states 1 clicks and gave 0"),
     "more than stated": unstable(page_of(RECORD, total=0), "states 0 clicks and gave 1"),
@@ -272,7 +260,7 @@ ENTITIES = {
 XML = {
     "depth": Case(xml("<a>" * 100_000 + "</a>" * 100_000), "where a record should be", BASE_URL),
     "depth in a field": Case(xml(f"<record><id>{'<a>' * 9000}{'</a>' * 9000}</id></record>"),
-                             "elements within a field", BASE_URL),
+                             NOT_XML, BASE_URL),
     "depth that stays open": Case(answer(b"<response>" * 100_000), NOT_XML, BASE_URL),
     **{
         f"{name} in {encoding}": Case(answer(text.encode(encoding)), "it has a document type",
@@ -290,11 +278,11 @@ XML = {
     ),
     "millions of attributes": Case(lazily(lambda: xml("<record " + "a=''\n" * MB + "/>")),
                                    PARTS, PAGE_SIZE),
-    "a field twice": Case(xml("<record><id>1</id><id>2</id></record>"), "a field twice", BASE_URL),
-    "text between fields": Case(xml(f"lost{XML_RECORD}"), "has text where", BASE_URL),
-    "text in place of records": Case(xml("Too busy"), "has text where", BASE_URL),
+    "a field twice": Case(xml("<record><id>1</id><id>2</id></record>"), NO_FIELD, FIELDS),
+    "text between fields": Case(xml(f"lost{XML_RECORD}"), "text between", BASE_URL),
+    "text in place of records": Case(xml("Too busy"), "text between", BASE_URL),
     "a record that is none": Case(xml("<click/>"), "where a record should be", BASE_URL),
-    "no time": Case(xml("<record><id>1</id></record>"), "record 1 of a page can't be", FIELDS),
+    "no time": Case(xml("<record><id>1</id></record>"), NO_FIELD, FIELDS),
     "NUL": Case(xml("<record><id>\0</id></record>"), NOT_XML, BASE_URL),
     "half a character": Case(xml("<record><id>&#xD800;</id></record>"), NOT_XML, BASE_URL),
     "invalid UTF-8": Case(answer(xml_page("<history/>").replace(b"0", b"\xff")), NOT_XML,
