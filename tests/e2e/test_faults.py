@@ -100,6 +100,11 @@ FAULTS = {
         "isn't a whole JSON document",
         "check the account's base_url and format",
     ),
+    "records without a time": Fault(
+        answering(lambda asked: Reply(page({"id": "2", "ip": asked["pass"]}))),
+        "no record has the field clicked_at, the time of a click",
+        "set [accounts.fields]",
+    ),
     "the first page again and again": Fault(
         answering(lambda _: Reply(page(RECORD).replace(b'"total": 1', b'"total": 2'))),
         "asked for records from offset 1, the service answered from 0",
@@ -168,7 +173,7 @@ def test_a_window_that_cannot_be_understood_harms_no_other(link_archiver, store)
 
     def script(asked: dict[str, str]) -> Reply:
         if asked["start"] == "2024-05-02 00:00:00":
-            return Reply(b"<html>")
+            return Reply(page(RECORD)[:-9])
         return Reply(page({**RECORD, "id": asked["start"], "clicked_at": asked["start"]}))
 
     with scripted(script) as address:
@@ -180,9 +185,7 @@ def test_a_window_that_cannot_be_understood_harms_no_other(link_archiver, store)
     assert told.json["outcome"] == account["outcome"] == "partial"
     assert (account["windows"], account["new"]) == (2, 2)
     window = "[2024-05-02T00:00:00Z, 2024-05-03T00:00:00Z)"
-    assert account["error"].startswith(
-        f"{window}: the service's answer isn't a whole JSON document"
-    )
+    assert account["error"].startswith(f"{window}: the service's answer isn't a whole JSON")
     assert f"link-archiver: acme: {window}: " in told.err
     status = link_archiver.status()
     assert status["gaps"] == [{"start": "2024-05-02T00:00:00Z", "end": "2024-05-03T00:00:00Z"}]
@@ -190,6 +193,25 @@ def test_a_window_that_cannot_be_understood_harms_no_other(link_archiver, store)
         "2024-05-01T00:00:00Z",
         "2024-05-03T00:00:00Z",
     ]
+
+
+@pytest.mark.parametrize("store", ["sqlite", "jsonl"])
+def test_a_record_that_cannot_be_understood_leaves_no_gap(link_archiver, store) -> None:
+    """Exit 3 and "partial": it is told without the password that it holds, and all is covered."""
+
+    def script(asked: dict[str, str]) -> Reply:
+        good = {**RECORD, "clicked_at": "2024-05-01 08:00:00"}
+        return Reply(page(good, {**good, "id": "2", "clicked_at": asked["pass"]}))
+
+    with scripted(script) as address:
+        TestArchive(link_archiver.folder, address, store=store, format="json")
+        told = link_archiver(
+            "backfill", "--from", "2024-05-01", "--to", "2024-05-02", "--json", code=3
+        )
+    [account] = told.json["accounts"]
+    assert (account["outcome"], account["windows"], account["new"]) == ("partial", 1, 1)
+    assert "1 new record can't be understood: clicked_at: not a time" in account["error"]
+    assert link_archiver.status()["gaps"] == []
 
 
 def _text(instant) -> str:

@@ -19,6 +19,7 @@ from support.hostile import (
     GZIP,
     OK,
     TRIES,
+    UNREADABLE,
     answer,
     json_page,
     page_of,
@@ -82,6 +83,30 @@ def test_no_answer_does_any_harm(utc, tmp_path, form, case):
         assert archive.run(NOON).accounts[0].new == 0
     assert archive.status(NOON)["gaps"] == []
     assert archive.clicks() == utc.clicks_between(DAY_START, NOON)
+
+
+@pytest.mark.parametrize("store", ["sqlite", "jsonl"])
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_record_that_cannot_be_understood_harms_no_other(tmp_path, name, store):
+    """The click beside it is archived, it is kept with its reason, and it is told once."""
+    form, talk, reason = UNREADABLE[name]
+    with raw_server(talk) as (address, arrivals):
+        archive = TestArchive(tmp_path, address, store=store, format=form, settle="0s")
+        now = NOON + timedelta(days=2)
+        first = archive.backfill("2025-09-05", "2025-09-06", now)
+        again = archive.backfill("2025-09-05", "2025-09-06", now, again=True)
+    assert first.outcome == "partial"
+    assert reason in (first.accounts[0].error or "")
+    assert "`link-archiver rejected`" in (first.accounts[0].error or "")
+    assert (again.outcome, again.accounts[0].new) == ("complete", 0)
+    assert len(arrivals) == 2
+    assert [click["id"] for click in archive.stored()] == ["900"]
+    [(kept, text)] = archive.query("SELECT reason, text FROM rejected")
+    assert reason in kept
+    assert '"901"' in text
+    assert archive.status(now)["covered"] == [
+        {"start": "2025-09-05T00:00:00Z", "end": "2025-09-06T00:00:00Z"}
+    ]
 
 
 # What is odd, and the truth all the same

@@ -201,11 +201,8 @@ def with_field(name: str, value: object) -> Talk:
 
 PARTS = "more than 250,000 parts"
 NO_TOTAL = "has no number as its total"
-NOT_UNDERSTOOD = "record 2 of a page can't be understood"
 FIELDS = "set [accounts.fields]"
-NO_FIELD = "no record has the field clicked_at"
 NOT_JSON = "isn't a whole JSON document"
-OTHER_TIME = "clicks of another time"
 NO_RECORDS = "something else than records as history"
 
 JSON = {
@@ -260,7 +257,7 @@ ENTITIES = {
 XML = {
     "depth": Case(xml("<a>" * 100_000 + "</a>" * 100_000), "where a record should be", BASE_URL),
     "depth in a field": Case(xml(f"<record><id>{'<a>' * 9000}{'</a>' * 9000}</id></record>"),
-                             NOT_XML, BASE_URL),
+                             "recursion", BASE_URL),
     "depth that stays open": Case(answer(b"<response>" * 100_000), NOT_XML, BASE_URL),
     **{
         f"{name} in {encoding}": Case(answer(text.encode(encoding)), "it has a document type",
@@ -278,11 +275,10 @@ XML = {
     ),
     "millions of attributes": Case(lazily(lambda: xml("<record " + "a=''\n" * MB + "/>")),
                                    PARTS, PAGE_SIZE),
-    "a field twice": Case(xml("<record><id>1</id><id>2</id></record>"), NO_FIELD, FIELDS),
-    "text between fields": Case(xml(f"lost{XML_RECORD}"), "text between", BASE_URL),
-    "text in place of records": Case(xml("Too busy"), "text between", BASE_URL),
+    "text between records": Case(xml(f"lost{XML_RECORD}"), "has text between", BASE_URL),
+    "text in place of records": Case(xml("Too busy"), "has text between", BASE_URL),
     "a record that is none": Case(xml("<click/>"), "where a record should be", BASE_URL),
-    "no time": Case(xml("<record><id>1</id></record>"), NO_FIELD, FIELDS),
+    "no time in any": Case(xml("<record><id>1</id></record>"), "no record has the field", FIELDS),
     "NUL": Case(xml("<record><id>\0</id></record>"), NOT_XML, BASE_URL),
     "half a character": Case(xml("<record><id>&#xD800;</id></record>"), NOT_XML, BASE_URL),
     "invalid UTF-8": Case(answer(xml_page("<history/>").replace(b"0", b"\xff")), NOT_XML,
@@ -300,6 +296,36 @@ XML = {
                         BASE_URL),
 }  # fmt: skip
 
+
+def xml_with(fields: str) -> Talk:
+    second = f"<record><id>901</id>{fields}</record>"
+    return answer(xml_page(f"<total>2</total><history>{XML_RECORD}{second}</history>"))
+
+
+AT_FIELD = f"<clicked_at>{AT}</clicked_at>"
+NO_TIME = "not a time such as"
+NO_DATE = "not a time on the calendar"
+END_OF_TIME = "a time in the calendar's first or last year"
+
+#: Pages of which the second record can't be understood, and why.
+UNREADABLE: dict[str, tuple[Literal["json", "xml"], Talk, str]] = {
+    "no time": ("json", with_field("clicked_at", None), "it has no time"),
+    "a time that is none": ("json", with_field("clicked_at", "yesterday"), NO_TIME),
+    "a number for a time": ("json", with_field("clicked_at", 1757059200), NO_TIME),
+    "a list for a text": ("json", with_field("ip", ["192.0.2.1"]), "a list, not a text"),
+    "an object for a text": ("json", with_field("ip", {"v": 4}), "a dict, not a text"),
+    "a 30th of February": ("json", with_field("clicked_at", "2025-02-30 08:00:00"), NO_DATE),
+    "the year 0": ("json", with_field("clicked_at", "0000-01-01 00:00:00"), NO_DATE),
+    "the year 1": ("json", with_field("clicked_at", "0001-01-01 00:00:00"), END_OF_TIME),
+    "the year 9999": ("json", with_field("clicked_at", "9999-12-31 23:59:59"), END_OF_TIME),
+    "the last instant": ("json", with_field("clicked_at", "9999-12-31T23:59:59-12:00"), NO_DATE),
+    "values too deep": (
+        "json", with_field("note", json.loads("[" * 300 + "]" * 300)), "nested too deep"
+    ),
+    "a field twice": ("xml", xml_with(f"{AT_FIELD}<ip>1</ip><ip>2</ip>"), "a list, not a text"),
+    "elements in a field": ("xml", xml_with(f"{AT_FIELD}<ip><v4>1</v4></ip>"), "not a text"),
+    "no time in XML": ("xml", xml_with(""), "it has no time"),
+}  # fmt: skip
 
 CASES: list[tuple[Literal["json", "xml"], str, Case]] = [
     *(("json", name, case) for name, case in {**HTTP, **JSON}.items()),
