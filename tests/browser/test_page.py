@@ -102,7 +102,7 @@ def contest(tmp_path_factory) -> Path:
     page = Page(account="acme", title="Who collects the most clicks?", output=Path("c.html"))
     html = render(standing(page, links), None, "contest.json")
     folder: Path = tmp_path_factory.mktemp("public")
-    (folder / "contest.html").write_text(html, encoding="utf-8")
+    (folder / "contest.html").write_bytes(html)
     (folder / "measure.html").write_text(_MEASURE, encoding="utf-8")
     return folder
 
