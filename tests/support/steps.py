@@ -64,6 +64,7 @@ class Steps:
     def __init__(self, fault: Fault | None = None) -> None:
         self.fault = fault
         self.names: list[str] = []
+        self.over = False
         self._thread = threading.get_ident()
         self._disk = _Disk()
         self._is_full = False
@@ -131,7 +132,7 @@ class Steps:
 
     def _take(self, name: str, descriptor: int | None = None, data: Any = b"") -> Any:
         """One step is about to be taken: end or fail here, or give what of its data to write."""
-        if threading.get_ident() != self._thread:
+        if self.over or threading.get_ident() != self._thread:
             return data
         self.names.append(name)
         kind = self.fault.kind if self.fault and self.fault.is_due(self.names) else None
@@ -217,6 +218,8 @@ def installed(steps: Steps) -> Iterator[Steps]:
     try:
         yield steps
     finally:
+        # A connection that the service opened meanwhile may be used for long after.
+        steps.over = True
         for name, function in _REAL.items():
             setattr(os, name, function)
         sqlite3.connect = _REAL_CONNECT
