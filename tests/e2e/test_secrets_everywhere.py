@@ -20,7 +20,7 @@ from urllib import request as urllib_request
 from urllib.parse import quote, quote_plus, urlsplit
 
 import pytest
-from e2e.processes import NOW, Commands
+from e2e.processes import NOW, Commands, has_traceback
 from support.scripted import Reply, Request, answering, scripted
 from support.service import LOGIN, PASSWORD, Service
 
@@ -175,7 +175,7 @@ metrics_file = "metrics.prom"
             process.terminate()
         out, err = process.communicate(timeout=60)
         assert process.returncode in {0, 1, 2, 3, 4}, err
-        assert b"Traceback" not in err, err
+        assert not has_traceback(err.decode()), err
         assert_no_secret(out + err, command)
 
     def look_at_files(self) -> None:

@@ -1,6 +1,7 @@
 """Ending by a signal."""
 
 import signal
+import time
 
 import pytest
 
@@ -82,3 +83,23 @@ def test_without_a_signal_nothing_is_held_back() -> None:
 
     with pytest.raises(EndedBySignal):
         go()
+
+
+def test_a_signal_amid_a_destructor_is_raised_right_after_it() -> None:
+    """Python drops what is raised there: the process would go on until it is ended hard."""
+
+    class Ending:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    @signals_as_exceptions({signal.SIGTERM: 0})
+    def go() -> None:
+        Ending()
+        time.sleep(5)
+
+    begun = time.monotonic()
+    with pytest.raises(EndedBySignal) as raised:
+        go()
+    assert time.monotonic() - begun < 5
+    assert raised.value.exit_code == 0
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
