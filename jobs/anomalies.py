@@ -4,13 +4,14 @@ That is the day that the archive is for, and somebody should know that it has co
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from archiver.identity import Known
-from archiver.model import Link, Window
+from archiver.model import AccountReport, Link, Window
 from archiver.windows import cut_at_midnights, subtract
 from jobs.turn import Turn
+from storage.opening import Archive
+from storage.untold import Fall
 
 #: So many clicks on a usual day are many. If they come by chance (Poisson), a day without any
 #: comes once in 22,000 days.
@@ -52,88 +53,88 @@ def odd_days(clicks: Mapping[date, int], days: Iterable[date]) -> list[date]:
     return [day for day in days if not clicks.get(day) and usual_clicks(clicks, day) >= MANY]
 
 
-def warn_of_empty_days(turn: Turn, before: Collection[Window]) -> None:
-    """Warn of days without clicks that weren't whole in the coverage `before`, and now are."""
-    name, ledger = turn.account.name, turn.archive.ledger
-    days = whole_days(ledger.coverage(name), before)
+def note_vanished(turn: Turn, window: Window, known: Known, missing: Collection[str]) -> None:
+    """Note which of a window's archived clicks the service doesn't give, and which it does again.
+
+    Each is told of once, and again only if it was there in between.
+    """
+    archive, name = turn.archive, turn.account.name
+    day = window.start.date().isoformat()
+    with archive.transaction():
+        missed = archive.vanished.missed(name, day)
+        archive.vanished.miss(name, day, set(missing) - missed, turn.now)
+        there = {key for key in missed.difference(missing) if key in known}
+        archive.vanished.find(name, day, there)
+
+
+def note_falls(turn: Turn, before: Mapping[str, int], links: Iterable[Link]) -> None:
+    """Note links whose totals went down from what they were `before`, by their keys."""
+    for link in links:
+        clicks = before.get(link.key)
+        if clicks is not None and link.clicks is not None and link.clicks < clicks:
+            turn.archive.untold.note_fall(turn.account.name, link.key, clicks, link.clicks)
+
+
+def note_gone(turn: Turn, before: Mapping[str, int], gone: Iterable[str]) -> None:
+    """Note links with clicks that aren't listed any more, by their keys."""
+    for key in gone:
+        if before.get(key):
+            turn.archive.untold.note_fall(turn.account.name, key, before[key], None)
+
+
+def tell_anomalies(archive: Archive, report: AccountReport, now: datetime) -> None:
+    """Warn of all that was noted and that no run has told of; it counts as told from now on."""
+    name = report.name
+    report.warnings += [
+        *_of_empty_days(archive, name),
+        *_of_vanished(*archive.vanished.report(name, now)),
+        *_of_falls(archive.untold.take_falls(name)),
+    ]
+
+
+def _of_empty_days(archive: Archive, account: str) -> Iterator[str]:
+    """Of days without clicks that have become whole since days were told of."""
+    before = archive.untold.take_coverage(account)
+    days = [] if before is None else whole_days(archive.ledger.coverage(account), before)
     if not days:
         return
     earliest = date.fromordinal(max(1, days[0].toordinal() - _HISTORY))
-    clicks = ledger.clicks_per_day(name, earliest, days[-1])
+    clicks = archive.ledger.clicks_per_day(account, earliest, days[-1])
     odd = odd_days(clicks, days) if clicks else []
     if odd:
         told = ", ".join(map(str, odd[:_TOLD_DAYS])) + (" …" if len(odd) > _TOLD_DAYS else "")
-        turn.report.warnings.append(
+        yield (
             f"no clicks at all on {told} (UTC), where {usual_clicks(clicks, odd[0]):,} a day or "
             "more are usual. Does the service still count? Or did it lose data? "
             f"{_STAYS}, and clicks that come late are looked for"
         )
 
 
-@dataclass(slots=True)
-class Missing:
-    """The archived clicks that the service doesn't give any more, as one turn comes upon them.
-
-    Each is told of once, and again only if it was there in between.
-    """
-
-    turn: Turn
-    clicks: int = 0
-    first: Window | None = None
-
-    def note(self, window: Window, known: Known, missing: Collection[str]) -> None:
-        """Note what is missing of a window's archived clicks, and what is there again."""
-        archive, name = self.turn.archive, self.turn.account.name
-        day = window.start.date().isoformat()
-        with archive.transaction():
-            missed = archive.vanished.missed(name, day)
-            newly = set(missing) - missed
-            archive.vanished.miss(name, day, newly, self.turn.now)
-            there = {key for key in missed.difference(missing) if key in known}
-            archive.vanished.find(name, day, there)
-        if newly:
-            self.clicks += len(newly)
-            self.first = min(self.first or window, window)
-
-    def warn(self) -> None:
-        """Say how many have come to be missing in this turn, if any."""
-        if self.clicks:
-            were = (
-                "1 archived click isn't"
-                if self.clicks == 1
-                else (f"{self.clicks:,} archived clicks aren't")
-            )
-            self.turn.report.warnings.append(
-                f"{were} given by the service any more, the first in {self.first}: it lost data, "
-                f"or somebody deleted them there. {_STAYS} (table vanished_clicks has their keys)"
-            )
+def _of_vanished(clicks: int, first_day: str) -> Iterator[str]:
+    if clicks:
+        were = "1 archived click isn't" if clicks == 1 else f"{clicks:,} archived clicks aren't"
+        yield (
+            f"{were} given by the service any more, the first on {first_day} (UTC): it lost data, "
+            f"or somebody deleted them there. {_STAYS} (table vanished_clicks has their keys)"
+        )
 
 
-@dataclass(slots=True)
-class Fallen:
-    """Links whose totals went down since they were last seen; each is told of once."""
-
-    before: Mapping[str, int]  # clicks by a link's key
-    links: list[tuple[Link, int]] = field(default_factory=list)
-
-    def compare(self, links: Iterable[Link]) -> None:
-        self.links += _fallen(self.before, links)
-
-    def warn(self, turn: Turn, gone: Collection[str]) -> None:
-        """Say which went down, and how many clicks were on links that aren't listed any more."""
-        if self.links:
-            link, before = self.links[0]
-            more = f" (and {len(self.links) - 1:,} more)" if len(self.links) > 1 else ""
-            turn.report.warnings.append(
-                f"the service's total went down for {_label(link)}{more}, from {before:,} to "
-                f"{link.clicks:,}: it lost data, or somebody reset it there. {_STAYS}"
-            )
-        lost = [self.before[key] for key in gone if self.before.get(key)]
-        if lost:
-            turn.report.warnings.append(
-                f"the service doesn't list {len(lost):,} of its links any more, with "
-                f"{sum(lost):,} clicks: they were deleted there, or it lost data. {_STAYS}"
-            )
+def _of_falls(falls: Sequence[Fall]) -> Iterator[str]:
+    """Which went down, and how many clicks were on links that aren't listed any more."""
+    fallen = [fall for fall in falls if fall.now is not None]
+    if fallen:
+        first = fallen[0]
+        more = f" (and {len(fallen) - 1:,} more)" if len(fallen) > 1 else ""
+        yield (
+            f"the service's total went down for {_label(first)}{more}, from {first.was:,} to "
+            f"{first.now:,}: it lost data, or somebody reset it there. {_STAYS}"
+        )
+    lost = [fall.was for fall in falls if fall.now is None]
+    if lost:
+        yield (
+            f"the service doesn't list {len(lost):,} of its links any more, with "
+            f"{sum(lost):,} clicks: they were deleted there, or it lost data. {_STAYS}"
+        )
 
 
 def _median_low(counts: Sequence[int]) -> int:
@@ -141,12 +142,5 @@ def _median_low(counts: Sequence[int]) -> int:
     return sorted(counts)[(len(counts) - 1) // 2]
 
 
-def _fallen(before: Mapping[str, int], links: Iterable[Link]) -> Iterator[tuple[Link, int]]:
-    for link in links:
-        clicks = before.get(link.key)
-        if clicks is not None and link.clicks is not None and link.clicks < clicks:
-            yield link, clicks
-
-
-def _label(link: Link) -> str:
-    return " ".join((link.link or link.key).split()) or "the account as a whole"
+def _label(fall: Fall) -> str:
+    return " ".join((fall.link or fall.key).split()) or "the account as a whole"

@@ -19,7 +19,7 @@ from archiver.redaction import Redactor
 from archiver.sources.base import Source
 from archiver.timestamps import format_utc
 from archiver.windows import intersect, subtract, total_seconds
-from jobs.anomalies import Missing, warn_of_empty_days
+from jobs.anomalies import note_vanished, tell_anomalies
 from jobs.lock import hold
 from jobs.publish import publish_of_turn
 from jobs.sources import Service, address_treatment, local_times, open_service
@@ -100,8 +100,9 @@ class Job:
                 )
             if report.refused:
                 refused.add(login)
-            redact(report, self.passwords.values())
             with archive.transaction():
+                tell_anomalies(archive, report, self.clock())
+                redact(report, self.passwords.values())
                 tell_rejected(archive, report, self.clock())
                 archive.runs.finish(number, report, self.clock())
             archive.check_in_place()
@@ -129,7 +130,7 @@ class Job:
         account, archive, report = turn.account, turn.archive, turn.report
         with archive.transaction():
             plan = self.plan(turn)
-            before = archive.ledger.coverage(account.name)
+            archive.untold.hold_coverage(account.name, archive.ledger.coverage(account.name))
         self.observer.begin(account.name, sum(total_seconds([w]) for w in plan.windows))
         terms = Terms(
             account.name,
@@ -138,7 +139,6 @@ class Job:
             account.concurrency,
             archive.settings.lookback_from(account.name),
         )
-        missing = Missing(turn)
         archiving = Archiving(
             terms,
             source,
@@ -146,13 +146,11 @@ class Job:
             report,
             clock=self.clock,
             progress=partial(self.observer.advance, account.name),
-            missing=missing.note,
+            missing=partial(note_vanished, turn),
         )
         archiving.archive(plan.windows)
         with archive.transaction():
             self._keep_lookback(turn, plan)
-            warn_of_empty_days(turn, before)
-        missing.warn()
 
     def _keep_lookback(self, turn: Turn, plan: Plan) -> None:
         """Note how far the lookback is done, and where it ends since clicks can't be compared."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from archiver.errors import RefusedError, SourceError
 from archiver.model import Link, MissedLink, RefusedLink
 from archiver.sources.base import earliest
-from jobs.anomalies import Fallen
+from jobs.anomalies import note_falls, note_gone
 from jobs.turn import Turn
 
 #: Links per transaction: of a list that comes at once, and where each costs a request, so that
@@ -24,10 +24,9 @@ def keep_totals(turn: Turn) -> None:
     name, archive, links = turn.account.name, turn.archive, turn.service.links
     there: list[str] = []
     refused: list[RefusedLink] = []
-    gone: list[str] = []
     observed_at: datetime | None = None
     with archive.transaction():
-        fallen = Fallen(archive.links.latest_clicks(name, turn.now))
+        before = archive.links.latest_clicks(name, turn.now)
         expected = _expected(turn)
     fetched = links.fetch_links(expected, lambda done, of: turn.observer.count(name, done, of))
     size = _LISTED_AT_ONCE if links.lists_all else _ASKED_AT_ONCE
@@ -36,18 +35,18 @@ def keep_totals(turn: Turn) -> None:
             observed_at = observed_at or _observed_at(turn)
             with archive.transaction():
                 archive.links.observe(name, batch, observed_at)
-            fallen.compare(batch)
+                note_falls(turn, before, batch)
             there += [link.key for link in batch]
             turn.report.totals += len(batch)
         if links.lists_all:
             with archive.transaction():
                 gone = archive.links.mark_others_gone(name, there, turn.now)
+                note_gone(turn, before, gone)
     except SourceError as error:
         turn.report.refused = isinstance(error, RefusedError)
         turn.report.errors.append(f"links and totals: {error}")
     with archive.transaction():
         _mark_refused(turn, refused)
-    fallen.warn(turn, gone)
 
 
 def _expected(turn: Turn) -> list[str]:

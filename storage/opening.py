@@ -19,6 +19,7 @@ from storage.replacing import complete_replacements
 from storage.runs import Runs
 from storage.settings import Settings
 from storage.sqlite import SqliteStore
+from storage.untold import Untold
 from storage.vanished import VanishedClicks
 
 
@@ -35,6 +36,7 @@ class Archive:
     runs: Runs
     links: Links
     vanished: VanishedClicks
+    untold: Untold
     rejected: RejectedRecords
     ip_key: IpKey
 
@@ -82,6 +84,7 @@ def open_archive(directory: Path, kind: Literal["sqlite", "jsonl"]) -> Iterator[
             Runs(connection),
             Links(connection),
             VanishedClicks(connection),
+            Untold(connection),
             RejectedRecords(connection),
             IpKey(connection, directory),
         )

@@ -253,6 +253,29 @@ def create_replacements(db: Database) -> None:
     )
 
 
+@ledger()
+def keep_what_is_untold(db: Database) -> None:
+    """A run that is ended tells nothing of what it found: the next one does."""
+    db.execute("ALTER TABLE vanished_clicks ADD COLUMN reported_at TEXT")
+    db.execute("UPDATE vanished_clicks SET reported_at = seen_at")
+    db.execute(
+        "CREATE INDEX vanished_unreported ON vanished_clicks (account) WHERE reported_at IS NULL"
+    )
+    # JSON: what was covered when all was told, once more is archived.
+    db.execute("ALTER TABLE accounts ADD COLUMN coverage_told TEXT")
+    db.execute(
+        """
+        CREATE TABLE untold_falls (
+            account TEXT NOT NULL,
+            key TEXT NOT NULL, -- of a link whose total went down
+            was INTEGER NOT NULL,
+            now INTEGER, -- none: it isn't listed any more
+            PRIMARY KEY (account, key)
+        ) WITHOUT ROWID
+        """
+    )
+
+
 @clicks()
 def create_clicks(db: Database) -> None:
     """The clicks of the SQLite store.

@@ -23,7 +23,7 @@ class VanishedClicks:
     def miss(self, account: str, day: str, keys: Collection[str], now: datetime) -> None:
         """Note that clicks are missing."""
         self._connection.executemany(
-            "INSERT INTO vanished_clicks VALUES (?, ?, ?, ?) "
+            "INSERT INTO vanished_clicks (account, day, key, seen_at) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (account, day, key) DO NOTHING",
             [(account, day, key, format_utc(now)) for key in keys],
         )
@@ -34,3 +34,20 @@ class VanishedClicks:
             "DELETE FROM vanished_clicks WHERE (account, day, key) = (?, ?, ?)",
             [(account, day, key) for key in keys],
         )
+
+    def report(self, account: str, now: datetime) -> tuple[int, str]:
+        """How many clicks are missing that no run has told of yet, and the first's UTC day.
+
+        From now on they are told of.
+        """
+        unreported = "account = ? AND reported_at IS NULL"
+        count, first = self._connection.execute(
+            f"SELECT count(*), coalesce(min(day), '') FROM vanished_clicks WHERE {unreported}",
+            (account,),
+        ).fetchone()
+        if count:
+            self._connection.execute(
+                f"UPDATE vanished_clicks SET reported_at = ? WHERE {unreported}",
+                (format_utc(now), account),
+            )
+        return count, first

@@ -48,9 +48,10 @@ SECRETS = (
 )
 
 
-#: What Python itself says, where warnings are errors, of a module's file that a signal left open.
-_IMPORT_ENDED = re.compile(
-    r"^Exception ignored in: <_io\.FileIO name='[^'\n]*\.pyc?' .*\nTraceback .*\n(?: .*\n)*"
+#: What Python itself says, where warnings are errors, of a file that a signal left open: it came
+#: between the opening and the `with`.
+_LEFT_OPEN = re.compile(
+    r"^Exception ignored in: <_io\.\w+ name=.*\nTraceback .*\n(?: .*\n)*"
     r"ResourceWarning: unclosed file .*\n",
     re.MULTILINE,
 )
@@ -58,7 +59,8 @@ _IMPORT_ENDED = re.compile(
 
 def has_traceback(err: str) -> bool:
     """Whether a command showed where in the program something went wrong."""
-    return "Traceback" in _IMPORT_ENDED.sub("", err)
+    told = _LEFT_OPEN.sub("", err) if "ended by SIG" in err else err
+    return "Traceback" in told
 
 
 @dataclass(frozen=True)

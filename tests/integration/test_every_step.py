@@ -79,6 +79,7 @@ def _hold(archive: TestArchive, service) -> None:
     truth = service.clicks_between(START, END)
     assert archive.clicks() == _exported(archive) == truth
     assert archive.status(NOW)["clicks"] == truth.total()
+    assert not archive.differences(NOW)
 
 
 def _exported(archive: TestArchive) -> "Counter[tuple[object, ...]]":

@@ -204,6 +204,7 @@ class History(RuleBasedStateMachine):
         status = self._archive.status(now)
         assert (status["gaps"], status["behind_seconds"] or 0) == ([], 0)
         assert status["clicks"] == clicks.total()
+        assert not self._archive.differences(now)
         figures.count("histories")
         figures.count("clicks archived", clicks.total())
         figures.count("clicks lost", lost.total())

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from jobs.archiving import Job
 from jobs.backfill import Backfill
 from jobs.export import Export, What, whole_file
 from jobs.status import archive_status
+from jobs.verify import Verification
 from support.service import COMPARED, LOGIN, PASSWORD
 
 
@@ -62,6 +63,10 @@ class TestArchive:
         """The status of the archive's first account."""
         account: Mapping[str, Any] = archive_status(load_config(self.path), now)["accounts"][0]
         return account
+
+    def differences(self, now: datetime) -> Sequence[object]:
+        """What `verify` finds to be other than it was committed."""
+        return Verification((), None, None, clock=lambda: now).verify(self.directory).differences
 
     def export(self, what: What = "clicks") -> bytes:
         path = self.path.parent / "export.jsonl"

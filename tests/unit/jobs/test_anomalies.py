@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from math import exp
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,17 @@ from support.history import History
 
 from archiver.model import AccountReport, Link, Window
 from archiver.windows import merge, total_seconds
-from jobs.anomalies import MANY, Fallen, odd_days, usual_clicks, whole_days
+from jobs.anomalies import (
+    MANY,
+    note_falls,
+    note_gone,
+    odd_days,
+    tell_anomalies,
+    usual_clicks,
+    whole_days,
+)
+from storage.opening import open_archive
+from storage.settings import IdentitySettings
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -192,7 +203,7 @@ def test_sixty_days_of_a_big_account(models):
     [(day, [missing])] = model.warnings(50, 60).items()
     assert day == 50
     assert (
-        "archived clicks aren't given by the service any more, the first in [2026-02-2" in missing
+        "archived clicks aren't given by the service any more, the first on 2026-02-2" in missing
     )
     assert model.archive.clicks() > stored
 
@@ -252,10 +263,9 @@ def test_vanished_clicks_are_told_of_once(archive, history, store, ids):
     history.records = others[:1]
     [warning] = run(kept, history, START + HOUR)
     assert warning == (
-        "2 archived clicks aren't given by the service any more, the first in "
-        "[2026-01-04T03:15:00Z, 2026-01-05T00:00:00Z): it lost data, or somebody deleted them "
-        "there. What is archived stays: nothing is deleted here (table vanished_clicks has their "
-        "keys)"
+        "2 archived clicks aren't given by the service any more, the first on "
+        "2026-01-04 (UTC): it lost data, or somebody deleted them there. What is archived stays: "
+        "nothing is deleted here (table vanished_clicks has their keys)"
     )
     assert run(kept, history, START + 2 * HOUR) == []
     history.records = []
@@ -318,32 +328,95 @@ def test_backfill_again_tells_what_has_vanished(archive, history):
     assert warning.startswith("1 archived click isn't given")
 
 
+# Runs that are ended
+
+
+@pytest.fixture
+def ended(monkeypatch) -> Iterator[pytest.MonkeyPatch]:
+    """Runs are ended when all is archived and nothing told."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jobs.archiving.tell_anomalies", end)
+        yield patch
+
+
+def run_that_is_ended(archive: TestArchive, history: History, now: datetime) -> None:
+    history.served_at = now
+    with pytest.raises(KeyboardInterrupt):
+        archive.run(now)
+
+
+def test_the_next_run_tells_what_an_ended_one_found_to_have_vanished(archive, history, ended):
+    """Together with what it finds itself; and the run after that says nothing of it."""
+    kept = archive()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jobs.archiving.tell_anomalies", tell_anomalies)
+        assert run(kept, history, START) == []
+    history.records = history.records[1:]
+    run_that_is_ended(kept, history, START + HOUR)
+    history.records = history.records[1:]
+    run_that_is_ended(kept, history, START + 2 * HOUR)
+    ended.undo()
+    [warning] = run(kept, history, START + 3 * HOUR)
+    assert warning.startswith("2 archived clicks aren't given by the service any more")
+    assert run(kept, history, START + 4 * HOUR) == []
+
+
+def test_the_next_run_tells_of_a_day_that_an_ended_one_found_empty(models, ended):
+    """And of its own; each is told of once."""
+    empty = {START.date() + 40 * DAY, START.date() + 41 * DAY}
+    model = models("ended", lambda day: 0 if day in empty else 40)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jobs.archiving.tell_anomalies", tell_anomalies)
+        assert model.warnings(0, 41) == {}
+    run_that_is_ended(model.archive, model.history, START + 41 * DAY)
+    ended.undo()
+    [(_, [warning])] = model.warnings(42, 45).items()
+    first, second = sorted(empty)
+    assert warning.startswith(f"no clicks at all on {first}, {second} (UTC)")
+
+
 # Totals that go down
 
 
-class Turned:
-    """Of a turn, what a warning needs."""
-
-    def __init__(self) -> None:
-        self.report = AccountReport("acme")
-
-
-def told(before: dict[str, int], links: list[Link], gone: tuple[str, ...] = ()) -> list[str]:
-    turn = Turned()
-    fallen = Fallen(before)
-    for link in links:
-        fallen.compare([link])
-    fallen.warn(turn, gone)
-    return turn.report.warnings
+def test_what_fell_in_two_turns_fell_from_where_it_began(told, tmp_path):
+    """The first turn was ended before it could tell."""
+    with open_archive(tmp_path / "archive", "sqlite") as archive:
+        archive.untold.note_fall("acme", "17", 30, 20)
+    [warning] = told({"17": 20}, [Link("17", link="l", clicks=10)])
+    assert "went down for l, from 30 to 10" in warning
 
 
-def test_totals_that_stay_or_grow_or_are_new_are_nothing_to_say():
+@pytest.fixture
+def told(tmp_path) -> Iterator[Callable[..., list[str]]]:
+    """What is told of links, given their clicks before by their keys."""
+    with open_archive(tmp_path / "archive", "sqlite") as archive:
+        archive.settings.hold_account("acme", IdentitySettings("linktrack", "UTC", {}, "keep"))
+        turn = SimpleNamespace(account=SimpleNamespace(name="acme"), archive=archive)
+
+        def tell(
+            before: dict[str, int], links: list[Link], gone: tuple[str, ...] = ()
+        ) -> list[str]:
+            archive.links.observe("acme", links, START)
+            note_falls(turn, before, links)
+            note_gone(turn, before, gone)
+            report = AccountReport("acme")
+            tell_anomalies(archive, report, START)
+            return report.warnings
+
+        yield tell
+
+
+def test_totals_that_stay_or_grow_or_are_new_are_nothing_to_say(told):
     """Nor is a link whose total the service doesn't tell."""
     links = [Link("1", clicks=5), Link("2", clicks=7), Link("3", clicks=0), Link("4", clicks=None)]
     assert told({"1": 5, "2": 6, "4": 9}, links) == []
 
 
-def test_a_total_that_goes_down_is_named():
+def test_a_total_that_goes_down_is_named(told):
     """With what it was and is; the account's own by its name."""
     [warning] = told({"17": 1234}, [Link("17", link="http://l/\n.x", clicks=1200)])
     assert warning == (
@@ -354,7 +427,7 @@ def test_a_total_that_goes_down_is_named():
     assert "went down for the account as a whole (and 1 more), from 9 to 8" in warning
 
 
-def test_links_that_are_not_listed_any_more():
+def test_links_that_are_not_listed_any_more(told):
     """They are told of with their clicks, if they had any."""
     [warning] = told({"1": 5, "2": 1000, "3": 0}, [], gone=("1", "2", "3", "4"))
     assert warning == (
@@ -362,3 +435,4 @@ def test_links_that_are_not_listed_any_more():
         "there, or it lost data. What is archived stays: nothing is deleted here"
     )
     assert told({"3": 0}, [], gone=("3",)) == []
+    assert told({}, []) == []

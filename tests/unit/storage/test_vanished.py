@@ -36,4 +36,18 @@ def test_when_a_click_was_first_missed(tmp_path):
         for hour in range(2):
             archive.vanished.miss("acme", DAY, ["a"], NOW + timedelta(hours=hour))
         rows = archive.connection.execute("SELECT * FROM vanished_clicks").fetchall()
-    assert rows == [("acme", DAY, "a", "2026-11-19T03:15:00Z")]
+    assert rows == [("acme", DAY, "a", "2026-11-19T03:15:00Z", None)]
+
+
+def test_what_is_missing_is_reported_once(vanished: VanishedClicks):
+    """Of each account by itself; what was there in between is new."""
+    assert vanished.report("acme", NOW) == (0, "")
+    vanished.miss("acme", DAY, {"a", "b"}, NOW)
+    vanished.miss("acme", "2026-11-19", {"c"}, NOW)
+    vanished.miss("bees", DAY, {"a"}, NOW)
+    assert vanished.report("acme", NOW) == (3, DAY)
+    assert vanished.report("acme", NOW) == (0, "")
+    vanished.find("acme", DAY, {"a"})
+    vanished.miss("acme", DAY, {"a", "b"}, NOW)
+    assert vanished.report("acme", NOW) == (1, DAY)
+    assert vanished.report("bees", NOW) == (1, DAY)
