@@ -104,7 +104,7 @@ class Repair:
         if not (covered or found.rows or found.unreadable or found.torn or found.said):
             raise ConfigError(
                 f"account {name}: nothing of {self.day} (UTC) is archived: there is nothing to "
-                f"repair. `link-archiver backfill --from {self.day}` archives it"
+                f"repair. {self._how_to_archive()}"
             )
         report.warnings += hold_settings(archive, [self.account])[name]
         try:
@@ -121,6 +121,15 @@ class Repair:
         except StoreError as error:
             report.errors.append(str(error))
         self.observer.end(report)
+
+    def _how_to_archive(self) -> str:
+        """What archives a day of which nothing is archived."""
+        if self.account.service == "linkbee":
+            return "Linkbee gives no clicks, only totals"
+        day = day_window(self.day)
+        if day.start > self.clock():
+            return "It hasn't come yet"
+        return f"`link-archiver backfill --from {self.day} --to {day.end:%Y-%m-%d}` archives it"
 
     def _fetch(
         self, archive: Archive, covered: Sequence[Window], report: AccountReport
@@ -249,7 +258,7 @@ def _tell(repaired: Repaired, found: FoundDay, mended: Mended) -> None:
     repaired.as_committed = mended.as_committed
     said = _committed(found)
     if said is not None and not mended.as_committed and said[0] > len(mended.rows):
-        repaired.report.warnings.append(
+        repaired.report.errors.append(
             f"{repaired.day}: {said[0]:,} clicks were committed, and {len(mended.rows):,} could "
             "be had: the service doesn't give the others any more. Put the day back from a copy, "
             "if there is one"

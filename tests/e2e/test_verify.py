@@ -234,14 +234,14 @@ def test_a_torn_end_is_a_note(link_archiver, full) -> None:
 
 
 def test_what_could_not_be_had_again_is_said(link_archiver, full) -> None:
-    """The service has deleted its clicks: exit 0, and a warning how many are lost for good."""
+    """The service has deleted its clicks: exit 3, and an error says how many are lost for good."""
     with full.serving() as address:
         archive = TestArchive(link_archiver.folder, address, store="jsonl")
         link_archiver(*BACKFILL)
         DAMAGES["jsonl"]["garbage over a line"](archive, DAMAGED)
         with full.database.writing() as connection:
             connection.execute("DELETE FROM clicks")
-        told = link_archiver(*REPAIR)
+        told = link_archiver(*REPAIR, code=3)
     assert "could be had: the service doesn't give the others any more" in told.err
     assert "lines or rows were no clicks and are removed" in told.out
     assert f"is kept in {day_file(archive, DAMAGED)}.damaged" in told.out

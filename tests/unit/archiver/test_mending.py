@@ -155,7 +155,14 @@ def test_a_ledger_that_says_nothing_of_a_day_empties_none():
     stored = [click(ip="::1"), click(ip="::1")]
     assert mended(stored, [], (0, f"{0:032x}")).rows == []
     assert mended(stored, [], (2, f"{0:032x}")).rows == stored
-    assert mended(stored, [], (1, f"{digest_of(stored):032x}")).rows == stored
+
+
+def test_a_count_that_was_edited_is_no_loss():
+    """The digest shows that the clicks are those that were committed."""
+    stored = [click(ip="::1"), click(ip="::1")]
+    for count in (1, 7):
+        found = mended(stored, [], (count, f"{digest_of(stored):032x}"))
+        assert (found.rows, found.as_committed) == (stored, True)
 
 
 @unhurried
