@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS_INSTALLED := $(VENV)/.peers-installed
 
-.PHONY: demo test lint types imports pytest soak mutants bench bench-quick bench-startup docs clean
+.PHONY: demo test lint types imports pytest coverage soak mutants bench bench-quick bench-startup docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/link-archiver demo
@@ -24,6 +24,14 @@ imports: $(INSTALLED)
 
 pytest: $(INSTALLED)
 	$(BIN)/pytest -m "not soak"
+
+# Lines and branches, in the commands' own processes too.
+coverage: $(INSTALLED)
+	rm -rf build/coverage
+	COVERAGE_PROCESS_START=$(CURDIR)/setup.cfg COVERAGE_FILE=$(CURDIR)/build/coverage/data \
+		$(BIN)/pytest -m "not soak" -p no:cov
+	$(BIN)/coverage combine --quiet --data-file=build/coverage/data
+	$(BIN)/coverage report --data-file=build/coverage/data --skip-covered --show-missing
 
 # Each writes what it did into docs/reliability.md, once all of it went well.
 soak: $(INSTALLED)

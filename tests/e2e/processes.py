@@ -37,6 +37,9 @@ os.execv(sys.argv[1], sys.argv[1:])
 #: Stands before a command whom permissions are to bind, whoever runs the tests.
 UNPRIVILEGED = [sys.executable, "-c", _WITHOUT_PRIVILEGE] if os.geteuid() == 0 else []
 
+#: With these, coverage is measured in the commands too: see the Makefile.
+_MEASURED = {"COVERAGE_PROCESS_START", "COVERAGE_FILE"}
+
 #: The password in each form in which a careless program shows it.
 SECRETS = (
     PASSWORD,
@@ -99,6 +102,7 @@ class Commands:
             "PASSWORD": PASSWORD,
             "LC_ALL": "C.UTF-8",
             "PYTHONWARNINGS": "error",
+            **{name: os.environ[name] for name in _MEASURED & os.environ.keys()},
         }
 
     def __call__(self, *arguments: str, code: int = 0, **options: Any) -> Ended:
