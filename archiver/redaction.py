@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -14,6 +15,9 @@ _AMPERSAND = "&(?:amp;)*"
 _BACKSLASH = r"\\{1,4}"
 _XML_NAMES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _LETTERS = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
+# Of both alphabets.
+_BASE64_DIGITS = str.maketrans({"+": "(?:[+-]|%2[Bb])", "/": r"(?:\\?/|_|%2[Ff])"})
+_BASE64_DIGIT = r"(?:[A-Za-z0-9+_-]|\\?/|%2[BbFf])"
 _TOLD_CHARACTERS = 600
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -23,11 +27,12 @@ class Redactor:
 
     A secret is found as it is, and with any of its characters percent-encoded (a space as `+`
     too) or escaped as JSON, XML, HTML and Python do; so is its MD5, as bytes and in hexadecimal.
+    Both are found in base64, whatever is encoded with them, and the secret in hexadecimal.
     Hexadecimal digits may be in either case. Where secrets overlap, all that they cover goes.
 
     A secret of fewer than four characters is found only where neither a letter nor a digit
-    adjoins it: taken out of words it would spoil every message, and tell itself by its absence.
-    Empty ones are ignored.
+    adjoins it, and not in base64 or hexadecimal: taken out of words it would spoil every message,
+    and tell itself by its absence. Empty ones are ignored.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -93,6 +98,24 @@ def _forms(secret: str) -> Iterator[str]:
     digest = hashlib.md5(secret.encode(errors="replace"), usedforsecurity=False)
     yield f"(?i:{digest.hexdigest()})"
     yield _encoded(digest.digest().decode("latin-1"))
+    yield from _in_base64(digest.digest())
+    if len(secret) >= _SHORT:
+        utf8 = secret.encode(errors="replace")
+        yield f"(?i:{utf8.hex()})"
+        yield from _in_base64(utf8)
+
+
+def _in_base64(data: bytes) -> Iterator[str]:
+    """Give the regular expressions of bytes in base64, after none, one and two bytes of others.
+
+    A digit in which those have a part, or what follows, may be any.
+    """
+    for before, begin in enumerate((0, 2, 3)):
+        digits = b64encode(bytes(before) + data).decode().rstrip("=")
+        whole = digits[begin : (before + len(data)) * 8 // 6]
+        first = _BASE64_DIGIT if before else ""
+        last = f"{_BASE64_DIGIT}(?:=|%3[Dd]){{0,2}}" if (before + len(data)) % 3 else ""
+        yield f"{first}{whole.translate(_BASE64_DIGITS)}{last}"
 
 
 def _encoded(text: str) -> str:

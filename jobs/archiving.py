@@ -100,12 +100,12 @@ class Job:
                 )
             if report.refused:
                 refused.add(login)
+            archive.in_place.check()
             with archive.transaction():
                 tell_anomalies(archive, report, self.clock())
                 redact(report, self.passwords.values())
                 tell_rejected(archive, report, self.clock())
                 archive.runs.finish(number, report, self.clock())
-            archive.check_in_place()
         except StoreError as error:
             report.errors.append(str(error))
         self.observer.end(report)

@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +34,7 @@ def hold(directory: Path) -> Iterator[None]:
     with _lock_file(directory) as descriptor:
         if not _lock(descriptor):
             raise ArchiveBusyError(f"{_busy(directory)}. Wait until it ends")
-        with _named_as_holder(descriptor, directory / FILE_NAME):
+        with _named_as_holder(descriptor):
             yield
 
 
@@ -47,7 +47,7 @@ def wait_and_hold(directory: Path, meanwhile: Callable[[], None] = lambda: None)
             while not _lock(descriptor):
                 meanwhile()
                 time.sleep(_WAIT_SECONDS)
-        with _named_as_holder(descriptor, directory / FILE_NAME):
+        with _named_as_holder(descriptor):
             yield
 
 
@@ -85,14 +85,10 @@ def _lock_file(directory: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _named_as_holder(descriptor: int, path: Path) -> Iterator[None]:
-    try:
+def _named_as_holder(descriptor: int) -> Iterator[None]:
+    with suppress(OSError):  # on a full disk it is held all the same, only nobody knows by whom
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()} {format_utc(datetime.now(UTC))}\n".encode(), 0)
-    except OSError as error:
-        raise StoreError(
-            f"can't write to {path}: {error.strerror}. Check the disk's space"
-        ) from None
     yield
     os.ftruncate(descriptor, 0)
 

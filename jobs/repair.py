@@ -30,7 +30,7 @@ from jobs.archiving import all_told, hold_settings, redact, tell_rejected
 from jobs.lock import hold
 from jobs.sources import address_treatment, local_times, open_service
 from jobs.turn import Observer, Observers, system_clock
-from storage.database import FILE_NAME
+from storage.database import FILE_NAME, store_errors
 from storage.mending.base import DayStore, FoundDay, MendedDay
 from storage.mending.jsonl import JsonlDayStore
 from storage.mending.sqlite import SqliteDayStore
@@ -85,7 +85,9 @@ class Repair:
         where the archive can't be opened; all else is in the report.
         """
         directory, kind = self.config.archive.directory, self.config.archive.store
-        if not (directory / FILE_NAME).exists():
+        with store_errors("look into", directory):
+            is_there = (directory / FILE_NAME).exists()
+        if not is_there:
             raise ConfigError(f"there is no archive in {directory}: nothing can be repaired")
         with hold(directory), open_archive(directory, kind) as archive:
             days: DayStore = (
@@ -114,10 +116,10 @@ class Repair:
                 slices = self._fetch(archive, covered, report)
                 self._mend(archive, days, found, slices, repaired)
             redact(report, [self.password])
+            archive.in_place.check()
             with archive.transaction():
                 tell_rejected(archive, report, self.clock())
                 archive.runs.finish(number, report, self.clock())
-            archive.check_in_place()
         except StoreError as error:
             report.errors.append(str(error))
         self.observer.end(report)

@@ -82,9 +82,9 @@ class _Hearing:
         self._ping("start")
 
     def ended(self, report: RunReport) -> None:
+        self._write_metrics(report)  # first: it can't take long, and a signal may end the ping
         text = "\n".join([f"run {report.outcome}", *lines_of(report)])
         self._ping("success" if report.outcome == "complete" else "fail", text)
-        self._write_metrics(report)
 
     def cut_short(self, end: BaseException) -> None:
         """It was told to end, and there is little time.

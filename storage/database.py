@@ -33,6 +33,24 @@ def open_database(directory: Path) -> sqlite3.Connection:
     return connection
 
 
+class InPlace:
+    """The archive's database as it was opened: what lies there now may be another, or nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._inode = path.stat().st_ino
+
+    def check(self) -> None:
+        """Raise StoreError where the database isn't the one that was opened any more."""
+        with store_errors("look at", self._path):
+            if self._path.exists() and self._path.stat().st_ino == self._inode:
+                return
+        raise StoreError(
+            f"{self._path} was moved or deleted while this run wrote to it: what it wrote may be "
+            "lost. Put the archive back, and run again"
+        )
+
+
 def add_clicks(connection: sqlite3.Connection, directory: Path) -> None:
     """Add the tables and views of the SQLite store, or bring them up to date."""
     with store_errors("write to", directory / FILE_NAME):
@@ -42,9 +60,9 @@ def add_clicks(connection: sqlite3.Connection, directory: Path) -> None:
 def open_read_only(directory: Path) -> sqlite3.Connection | None:
     """Open the archive's database for reading alone; None where there is no archive yet."""
     path = directory / FILE_NAME
-    if not path.exists():
-        return None
     with store_errors("open", path):
+        if not path.exists():
+            return None
         connection = _connect_read_only(path)
         connection.execute("PRAGMA query_only = ON")
         if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'runs'").fetchone():

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -24,9 +24,13 @@ _DAY_FILE = re.compile(r"clicks/([A-Za-z0-9_-]+)/\d{4}/(\d{4}-\d\d-\d\d)\.jsonl"
 class JsonlStore:
     """Clicks in `<directory>/clicks/<account>/<YYYY>/<YYYY-MM-DD>.jsonl`."""
 
-    def __init__(self, ledger: Ledger, directory: Path) -> None:
+    def __init__(
+        self, ledger: Ledger, directory: Path, check_in_place: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take what raises StoreError where the ledger isn't in the directory any more."""
         self._ledger = ledger
         self._directory = directory
+        self._check_in_place = check_in_place
 
     def known_clicks(self, account: str, window: Window) -> Known:
         with store_errors("read", self._directory):
@@ -41,6 +45,9 @@ class JsonlStore:
         """Append and sync the clicks first; the ledger's transaction then makes them count."""
         notices: list[str] = []
         with store_errors("append to", self._directory):
+            # Files are found by their names, the ledger by its open file: after a move, what the
+            # one has written would be committed by the other.
+            self._check_in_place()
             lengths = {}
             for path, rows in _by_path(commit.account, commit.clicks).items():
                 file, committed = self._directory / path, self._ledger.committed_bytes(path)
@@ -51,6 +58,7 @@ class JsonlStore:
                         "file beside it; what they held is fetched again"
                     )
                 lengths[path] = append(file, lines_of(rows), committed)
+            self._check_in_place()
             with transaction(self._ledger.connection):
                 self._ledger.record(commit)
                 self._ledger.record_lengths(lengths)

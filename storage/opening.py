@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from archiver.errors import CorruptArchiveError, StoreError
+from archiver.errors import CorruptArchiveError
 from archiver.store import Store
-from storage.database import FILE_NAME, add_clicks, open_database, store_errors, transaction
+from storage.database import (
+    FILE_NAME,
+    InPlace,
+    add_clicks,
+    open_database,
+    store_errors,
+    transaction,
+)
 from storage.ip_key import IpKey
 from storage.jsonl import JsonlStore
 from storage.ledger import Ledger
@@ -29,7 +36,7 @@ class Archive:
 
     connection: sqlite3.Connection
     path: Path
-    inode: int
+    in_place: InPlace
     store: Store
     ledger: Ledger
     settings: Settings
@@ -39,14 +46,6 @@ class Archive:
     untold: Untold
     rejected: RejectedRecords
     ip_key: IpKey
-
-    def check_in_place(self) -> None:
-        """Raise StoreError where the database isn't the one that was opened any more."""
-        if not self.path.exists() or self.path.stat().st_ino != self.inode:
-            raise StoreError(
-                f"{self.path} was moved or deleted while this run wrote to it: what it wrote may "
-                "be lost. Put the archive back, and run again"
-            )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -73,11 +72,16 @@ def open_archive(directory: Path, kind: Literal["sqlite", "jsonl"]) -> Iterator[
         with store_errors("complete the repair of", directory):
             complete_replacements(connection, directory)
         ledger = Ledger(connection)
-        store = SqliteStore(ledger, path) if kind == "sqlite" else JsonlStore(ledger, directory)
+        in_place = InPlace(path)
+        store = (
+            SqliteStore(ledger, path)
+            if kind == "sqlite"
+            else JsonlStore(ledger, directory, in_place.check)
+        )
         yield Archive(
             connection,
             path,
-            path.stat().st_ino,
+            in_place,
             store,
             ledger,
             settings,
@@ -94,8 +98,10 @@ def open_archive(directory: Path, kind: Literal["sqlite", "jsonl"]) -> Iterator[
 
 def refuse_lost_ledger(directory: Path) -> None:
     """Day files without the ledger that says what of them counts are no new archive's."""
-    file = next(directory.glob("clicks/*/*/*.jsonl"), None)
-    if file is not None and not (directory / FILE_NAME).exists():
+    with store_errors("look into", directory):
+        file = next(directory.glob("clicks/*/*/*.jsonl"), None)
+        is_there = (directory / FILE_NAME).exists()
+    if file is not None and not is_there:
         raise CorruptArchiveError(
             f"{directory} has day files, such as {file.name}, but no {FILE_NAME}. Put "
             f"{FILE_NAME} back from a copy; or move the folder clicks away, to begin anew"

@@ -13,6 +13,7 @@ import click
 from archiver import __version__
 from archiver.errors import ArchiverError
 from jobs.cli.context import Context
+from jobs.cli.streams import open_closed_streams
 from jobs.logs import tell
 from jobs.signals import EndedBySignal, signals_as_exceptions
 
@@ -92,6 +93,7 @@ def cli(ctx: click.Context, config: Path | None, *, verbose: bool, quiet: bool) 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the program and exit with its code, as the tree in `archiver/errors.py` has it."""
+    open_closed_streams()
     os.umask(0o027)  # archives are nobody else's to read
     sys.exit(_exit_code(arguments))
 

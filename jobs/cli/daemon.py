@@ -18,8 +18,17 @@ def command(context: Context) -> int:
     Example:
       link-archiver daemon
     """  # noqa: D301 - click's mark is the character
-    import os
     import signal
+
+    from jobs.signals import signals_as_exceptions
+
+    with signals_as_exceptions({signal.SIGTERM: 0, signal.SIGINT: 0}):
+        _serve(context)
+    return 0
+
+
+def _serve(context: Context) -> None:
+    import os
     from functools import partial
 
     from archiver.errors import ConfigError
@@ -28,7 +37,6 @@ def command(context: Context) -> int:
     from jobs.lock import wait_and_hold
     from jobs.running import Notices
     from jobs.schedule import Schedule
-    from jobs.signals import signals_as_exceptions
     from jobs.systemd import Notifier
     from jobs.turn import system_clock
 
@@ -51,6 +59,4 @@ def command(context: Context) -> int:
         clock=system_clock,
         notifier=Notifier(os.environ),
     )
-    with signals_as_exceptions({signal.SIGTERM: 0, signal.SIGINT: 0}):
-        daemon.serve()
-    return 0
+    daemon.serve()

@@ -173,6 +173,17 @@ def test_it_makes_no_difference_how_it_is_called(link_archiver, address, truth) 
     assert archive.clicks() == truth
 
 
+def test_with_closed_streams_all_is_archived(link_archiver, address) -> None:
+    """Whoever closes them: nothing is written into what was opened in their places."""
+    archive = TestArchive(link_archiver.folder, address)
+    for closed in ("2>&-", "<&- >&- 2>&-"):
+        shell = ["sh", "-c", f'exec "$@" {closed}', "sh"]
+        link_archiver("backfill", "--from", "2024-05-01", "--to", "2024-05-02", before=shell)
+    assert archive.status(NOW)["gaps"] == []
+    assert not archive.differences(NOW)
+    link_archiver("status", before=["sh", "-c", 'exec "$@" >&-', "sh"], code=3)
+
+
 def _on_a_terminal(link_archiver, *arguments) -> str:
     """What remains on a terminal of the command's stderr, once the bars have been wiped out."""
     terminal, slave = pty.openpty()

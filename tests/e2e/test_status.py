@@ -136,6 +136,38 @@ def test_an_archive_that_may_only_be_read(
     assert "Check the permissions of the archive's directory" in told.err
 
 
+@pytest.mark.skipif(not UNPRIVILEGED, reason="who isn't root sets no other's permissions")
+@pytest.mark.parametrize("store", ["sqlite", "jsonl"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",),
+        ("verify",),
+        ("run",),
+        ("repair", "--account", "acme", "--day", "2025-09-01"),
+        ("export", "clicks"),
+        ("rejected",),
+    ],
+    ids=lambda command: command[0],
+)
+def test_an_archive_that_may_not_be_looked_into(link_archiver, address, store, command) -> None:
+    """The folder is named, and what to look at; the metrics tell that the run failed."""
+    archive = TestArchive(link_archiver.folder, address, store=store)
+    archive.run(NOW)
+    metrics = link_archiver.folder / "metrics.prom"
+    with archive.path.open("a") as config:
+        config.write('[notify]\nmetrics_file = "metrics.prom"\n')
+    archive.directory.chmod(0)
+    told = link_archiver(*command, code=3, before=UNPRIVILEGED)
+    assert f"{archive.directory}" in told.err
+    assert "Permission denied" in told.err
+    assert "stdout" not in told.err
+    if command == ("run",):
+        assert b'link_archiver_last_run_outcome{account="acme",outcome="failed"} 1' in (
+            metrics.read_bytes()
+        )
+
+
 def test_a_database_that_is_none_is_told(link_archiver) -> None:
     """Exit 3, the file's name, and what to look at; it is left as it is."""
     archive = TestArchive(link_archiver.folder, "http://127.0.0.1:1/")

@@ -6,7 +6,9 @@ import json
 import logging
 import re
 import sys
-from urllib.parse import quote, quote_plus, urlencode
+from base64 import b64encode, urlsafe_b64encode
+from math import ceil
+from urllib.parse import quote, quote_plus, unquote, urlencode
 
 import pytest
 from hypothesis import example, given
@@ -93,6 +95,40 @@ def test_every_secret_is_replaced_in_every_form(secret):
     digest = hashlib.md5(secret.encode()).digest()
     for encode in DIGEST_FORMS.values():
         assert redact(f"={encode(digest)};") == "=[redacted];"
+
+
+BASE64 = (
+    b64encode,
+    urlsafe_b64encode,
+    lambda data: quote(b64encode(data), safe="").encode(),
+)
+
+
+@given(
+    secret=st.text(st.characters(exclude_categories=["Cs"]), min_size=4, max_size=30),
+    before=st.binary(max_size=5),
+    after=st.binary(max_size=5),
+    encode=st.sampled_from(BASE64),
+)
+@example(secret="s3cret", before=b"acme:", after=b"", encode=b64encode)
+def test_every_secret_is_replaced_in_base64(secret, before, after, encode):
+    """Whatever is encoded with it, as in a Basic login; so is its MD5. Of the digits that are left
+    none is the secret's.
+    """
+    redact = Redactor([secret]).redact
+    for told in (secret.encode(), hashlib.md5(secret.encode()).digest()):
+        kept = redact(f"<{encode(before + told + after).decode()}>")
+        assert "[redacted]" in kept
+        left = unquote(kept.replace("[redacted]", "")).strip("<=>")
+        assert len(left) <= sum(ceil(len(others) * 8 / 6) for others in (before, after))
+
+
+@given(secret=st.text(st.characters(exclude_categories=["Cs"]), min_size=4, max_size=30))
+def test_every_secret_is_replaced_in_hexadecimal(secret):
+    """In either case."""
+    redact = Redactor([secret]).redact
+    for told in (secret.encode().hex(), secret.encode().hex().upper()):
+        assert redact(f"={told};") == "=[redacted];"
 
 
 def test_linkbees_own_example():

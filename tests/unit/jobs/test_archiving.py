@@ -1,5 +1,6 @@
 """A job: each account by itself, and all that goes wrong in its report."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,7 @@ from archiver.plan import Plan
 from jobs import daily
 from jobs.archiving import Job
 from jobs.cli.reporting import exit_code
+from storage.appending import append
 from storage.opening import open_archive
 
 NOON = datetime(2025, 9, 5, 12, tzinfo=UTC)
@@ -101,6 +103,31 @@ def test_an_archive_that_is_taken_away_meanwhile_is_an_error(new_archive, store)
     assert report.outcome != "complete"
     assert "archive.db was moved or deleted while this run wrote to it" in report.accounts[0].error
     assert exit_code(report) == 3
+
+
+@pytest.mark.parametrize("moment", ["before the files are written", "after that"])
+def test_no_day_counts_whose_file_went_elsewhere(new_archive, monkeypatch, moment) -> None:
+    """The ledger's file is open and goes with the folder; day files are found by their names."""
+    archive = new_archive(store="jsonl")
+    moved = archive.directory.with_name("moved")
+
+    def append_elsewhere(*what: object) -> int:
+        if moment == "after that":
+            written = append(*what)
+            archive.directory.rename(moved)
+            return written
+        archive.directory.rename(moved)
+        return append(*what)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("storage.jsonl.append", append_elsewhere)
+        report = archive.run(NOON)
+    assert "archive.db was moved or deleted while this run" in report.accounts[0].error
+    shutil.rmtree(archive.directory, ignore_errors=True)
+    moved.rename(archive.directory)
+    assert archive.run(NOON).accounts[0].new == 2
+    assert len(archive.stored()) == 2
+    assert not archive.differences(NOON)
 
 
 def test_day_files_without_their_ledger_are_an_error(new_archive) -> None:

@@ -1,7 +1,9 @@
 """Ending by a signal."""
 
+import os
 import signal
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -33,21 +35,29 @@ def test_what_is_ignored_stays_so() -> None:
     assert gone_on
 
 
-def test_a_second_signal_just_ends() -> None:
-    """Whoever asks twice means it: the default is back, were the first still at work."""
-    meanwhile = None
-
-    @signals_as_exceptions()
-    def end() -> None:
-        nonlocal meanwhile
+def end_twice(seconds_between: float) -> None:
+    with signals_as_exceptions():
         try:
             signal.raise_signal(signal.SIGTERM)
         finally:
-            meanwhile = signal.getsignal(signal.SIGTERM)
+            time.sleep(seconds_between)
+            signal.raise_signal(signal.SIGHUP)
 
-    with pytest.raises(EndedBySignal):
-        end()
-    assert meanwhile == signal.SIG_DFL
+
+def test_a_second_signal_just_ends() -> None:
+    """Whoever asks twice means it, were the first still at work."""
+    pid = os.fork()
+    if pid == 0:
+        with suppress(EndedBySignal):
+            end_twice(0.4)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGHUP
+
+
+def test_two_signals_that_come_together_are_one() -> None:
+    """As TERM and HUP do when a terminal is closed: all is closed on the way out."""
+    with pytest.raises(EndedBySignal, match="SIGTERM"):
+        end_twice(0)
 
 
 def test_it_passes_whoever_catches_all_errors() -> None:

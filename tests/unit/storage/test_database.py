@@ -177,12 +177,12 @@ def test_day_files_without_their_ledger_are_no_new_archive(tmp_path):
 def test_a_database_that_was_taken_away_is_noticed(tmp_path, put_another):
     """Moved or deleted, or another in its place: what was written may be lost, and is told so."""
     with open_archive(tmp_path / "a", "sqlite") as archive:
-        archive.check_in_place()
+        archive.in_place.check()
         (tmp_path / "a").rename(tmp_path / "b")
         if put_another:
             open_database(tmp_path / "a").close()
         with pytest.raises(StoreError, match=r"a/archive\.db was moved or deleted while this run"):
-            archive.check_in_place()
+            archive.in_place.check()
 
 
 # Reading alone
