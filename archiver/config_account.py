@@ -134,7 +134,8 @@ class Account(Section):
     )
     allow_http: bool = Field(
         default=False,
-        description="Whether http:// may be used, which sends the password in clear.",
+        description="Whether http:// may be used, which sends the password in clear. To this "
+        "machine it always may.",
     )
     ip: Literal["keep", "truncate", "hash", "drop"] = Field(
         "keep",

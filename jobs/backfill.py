@@ -13,6 +13,9 @@ from jobs.archiving import cut_back
 from jobs.sources import local_times
 from jobs.turn import Turn
 
+#: Of the first page of the web.
+_FIRST_YEAR = 1991
+
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
@@ -28,6 +31,11 @@ class Backfill:
         end = (
             now.replace(microsecond=0) if self.end is None else _instant("--to", self.end, account)
         )
+        if start.year < _FIRST_YEAR:
+            raise ConfigError(
+                f"--from {self.start}: no service had links before {_FIRST_YEAR}, and what is "
+                "covered once isn't fetched again. Is it mistyped?"
+            )
         if start >= end:
             raise ConfigError(
                 f"--to {self.end or 'now'} isn't after --from {self.start}; --to is out, so that "

@@ -103,7 +103,7 @@ def _exit_code(arguments: list[str] | None) -> int:
         with signals_as_exceptions():
             return _invoke(arguments)
     except EndedBySignal as end:
-        click.echo(f"link-archiver: ended by {end}; what was committed is safe", err=True)
+        tell(logging.WARNING, f"ended by {end}; what was committed is safe")
         return end.exit_code
 
 

@@ -39,6 +39,7 @@ def test_each_account_has_its_own_midnight() -> None:
         ("2026-11-20", "2026-11-19", "--to 2026-11-19 isn't after --from 2026-11-20; --to is out"),
         ("2026-11-20", "2026-11-20", "isn't after"),
         ("2026-11-20", "2026-11-20T04:00:00Z", "isn't after"),
+        ("0226-11-20", None, "no service had links before 1991"),
         ("2026-11-22", None, "--to now isn't after --from 2026-11-22"),
     ],
 )
