@@ -1,7 +1,7 @@
 """Links and their totals, as each `run` keeps them beside the clicks."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from archiver.errors import RefusedError, SourceError
 from archiver.model import Link, MissedLink, RefusedLink
@@ -13,6 +13,8 @@ from jobs.turn import Turn
 #: little of what was asked for is lost when the run is ended.
 _LISTED_AT_ONCE = 1000
 _ASKED_AT_ONCE = 20
+#: A service's clock that is further behind than this is wrong, rather than ours.
+_FAR_BEHIND = timedelta(days=31)
 
 
 def keep_totals(turn: Turn) -> None:
@@ -32,8 +34,8 @@ def keep_totals(turn: Turn) -> None:
     size = _LISTED_AT_ONCE if links.lists_all else _ASKED_AT_ONCE
     try:
         for batch in _batches(_told(turn, fetched, refused), size):
-            observed_at = observed_at or _observed_at(turn)
             with archive.transaction():
+                observed_at = observed_at or _observed_at(turn)
                 archive.links.observe(name, batch, observed_at)
                 note_falls(turn, before, batch)
             there += [link.key for link in batch]
@@ -63,10 +65,20 @@ def _expected(turn: Turn) -> list[str]:
 def _observed_at(turn: Turn) -> datetime:
     """When totals were seen: by the earlier of both clocks, for one ahead would date them late.
 
-    A page would then show them as the latest until that time has come.
+    A page would then show them as the latest until that time has come. But a service's clock may
+    stand still or go back: it dates nothing where, or before, totals are already. Totals can't be
+    fetched again, so those of one run never take the place of another's.
     """
-    now = turn.clock()
-    return earliest([now, turn.service.links.served_at]) or now
+    name, links = turn.account.name, turn.archive.links
+    now, served_at = turn.clock().replace(microsecond=0), turn.service.links.served_at
+    is_far_behind = served_at is not None and now - served_at > _FAR_BEHIND
+    instant = earliest([now, None if is_far_behind else served_at]) or now
+    latest = links.latest_instant(name, now)
+    if latest is not None and instant <= latest:
+        instant = now
+    while links.latest_instant(name, instant) == instant:
+        instant += timedelta(seconds=1)
+    return instant
 
 
 def _told(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from archiver.model import Link, Row, Window
-from archiver.timestamps import format_utc
+from archiver.timestamps import format_utc, parse_utc
 from storage.schema import quoted
 
 #: What `links` holds of a link beside its key, and what of it a change is noted for.
@@ -41,13 +41,16 @@ class Links:
         self._connection = connection
 
     def observe(self, account: str, links: Iterable[Link], observed_at: datetime) -> None:
-        """Keep links as they are now, what changed of them, and their totals."""
+        """Keep links as they are now, what changed of them, and their totals.
+
+        Totals that are kept of that instant already stay as they are.
+        """
         for link in links:
             if link.key:
                 self._keep(account, link, observed_at)
             if link.clicks is not None:
                 self._connection.execute(
-                    "INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?)",
+                    "INSERT OR IGNORE INTO totals VALUES (?, ?, ?, ?, ?)",
                     (account, format_utc(observed_at), link.key, link.clicks, link.unique_clicks),
                 )
 
@@ -98,6 +101,14 @@ class Links:
             {"account": account, "now": format_utc(now)},
         )
         return {key: clicks for key, clicks, _ in rows}
+
+    def latest_instant(self, account: str, until: datetime) -> datetime | None:
+        """When the account's latest totals were observed, `until` then (in)."""
+        (found,) = self._connection.execute(
+            "SELECT max(observed_at) FROM totals WHERE account = ? AND observed_at <= ?",
+            (account, format_utc(until)),
+        ).fetchone()
+        return parse_utc(found) if found else None
 
     def made_here(self, account: str) -> list[str]:
         """The links that were made here, the oldest first.
