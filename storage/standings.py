@@ -1,5 +1,6 @@
 """Links with their totals over time, as a page for the web shows them."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -30,7 +31,7 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LinkHistory:
-    """A link as it is now, with its totals at the latest instant and a day before each other.
+    """A link as it is now, with its latest totals, and those of about each day before.
 
     There are no totals where the service gave none. Times of the service are its own text.
     """
@@ -65,6 +66,7 @@ class Standings:
         """
         columns = ", ".join(map(quoted, _LINK))
         instants = self._instants(account, now)
+        older = self._older_latest(account, instants[-1]) if instants else {}
         rows = self._connection.execute(
             f"SELECT {columns}, observed_at, clicks, unique_clicks FROM links LEFT JOIN "
             "(SELECT * FROM totals WHERE account = ? "
@@ -79,10 +81,38 @@ class Standings:
                 for taken_at, clicks, unique_clicks in (row[len(_LINK) :] for row in of_link)
                 if taken_at is not None
             )
+            latest = older.get(of_link[0][0])
+            if latest and latest not in snapshots:
+                snapshots += (latest,)
             yield LinkHistory(
                 **dict(zip(_LINK, of_link[0], strict=False)),  # the columns of the totals follow
                 snapshots=snapshots,
             )
+
+    def _older_latest(self, account: str, latest: str) -> dict[str, Snapshot]:
+        """The own latest totals of each link that has none of the `latest` instant, by key.
+
+        The service may not have told them then, or the run was ended amid them. Each instant
+        before is looked at for those that are still missing: most are found in the first.
+        """
+        rows = self._connection.execute(
+            "SELECT key FROM links WHERE account = ? AND gone_at IS NULL AND NOT EXISTS (SELECT 1 "
+            "FROM totals WHERE (account, observed_at, key) = (links.account, ?, links.key))",
+            (account, latest),
+        )
+        missing = {key for (key,) in rows}
+        found: dict[str, Snapshot] = {}
+        instant = self._instant("max", "<", account, parse_utc(latest))
+        while missing and instant is not None:
+            rows = self._connection.execute(
+                "SELECT totals.key, clicks, unique_clicks FROM json_each(?) CROSS JOIN totals "
+                "ON (account, observed_at, totals.key) = (?, ?, value)",
+                (json.dumps([*missing]), account, format_utc(instant)),
+            )
+            found |= {key: Snapshot(instant, *totals) for key, *totals in rows}
+            missing -= found.keys()
+            instant = self._instant("max", "<", account, instant)
+        return found
 
     def _instants(self, account: str, now: datetime) -> list[str]:
         """The latest instant at which totals were seen, and of each day before it the nearest.
