@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from archiver.model import Link
+from archiver.timestamps import format_utc
 from storage.opening import open_archive
 from storage.standings import Standings
 
@@ -74,8 +75,8 @@ def test_a_year_of_many_links_is_not_read_whole(archive):
         told = names[: 500 if days == 0 else 990]
         with archive.transaction():
             archive.connection.executemany(
-                "INSERT INTO totals VALUES ('acme', strftime('%Y-%m-%dT%H:%M:%SZ', ?, ?), ?, ?, 0)",
-                [("2026-11-19T03:15:00Z", f"-{days} days", name, 400 - days) for name in told],
+                "INSERT INTO totals VALUES ('acme', ?, ?, ?, 0)",
+                [(format_utc(NOW - days * DAY), name, 400 - days) for name in told],
             )
     observe(archive, NOW - 400 * DAY, **dict.fromkeys(names))
     begun = time.process_time()
