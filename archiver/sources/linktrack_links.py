@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from archiver.errors import SourceError, UnstableError, WindowError
+from archiver.errors import AccountError, SourceError, UnstableError, WindowError
 from archiver.model import Link
 from archiver.privacy import Treatment, treated_strings
 from archiver.sources.consistency import refuse_wrong_total, until_stable
@@ -120,7 +121,8 @@ class LinktrackLinks:
     def confirm(self, made: Link) -> Link:
         """The link as the service lists it, without totals; as it was made where it doesn't.
 
-        An answer that was cut short can look like a link, and be somebody else's.
+        An answer that was cut short can look like a link, and be somebody else's: raises
+        AccountError for one that is listed with another destination.
         """
         newest = {"sort": "id", "order": "desc", "limit": str(_NEWEST), "offset": "0"}
         try:
@@ -132,11 +134,17 @@ class LinktrackLinks:
         begins_so = [
             link
             for link in listed
-            if (link.link or "").startswith(said) and link.destination == made.destination
+            if (link.link or "").startswith(said) and _is_same_destination(link, made)
         ]
         found = next((link for link in begins_so if link.link == said), None)
         if found is None and len(begins_so) == 1:
             found = begins_so[0]
+        if found is None and any(link.link == said and link.destination for link in listed):
+            raise AccountError(
+                f"the service's answer is {said}, which it lists with another destination: that "
+                "link isn't kept. Another may have been made: look at the service before you make "
+                "it again"
+            )
         return made if found is None else found._replace(clicks=None, unique_clicks=None)
 
     def _link(self, record: Mapping[str, Any]) -> Link:
@@ -144,6 +152,23 @@ class LinktrackLinks:
         if link.extra is None or self._treat_address is None:
             return link
         return link._replace(extra=treated_strings(link.extra, self._treat_address))
+
+
+def _is_same_destination(one: Link, other: Link) -> bool:
+    return _spelled_alike(one.destination) == _spelled_alike(other.destination)
+
+
+def _spelled_alike(url: str | None) -> str | None:
+    """A URL in one of the ways to write it: services write a host or a character in their own."""
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.lower().encode("idna").decode()
+    except ValueError:
+        return url
+    rest = unquote(url.partition("://")[2][len(parts.netloc) :])
+    return f"{parts.scheme}://{host}{rest or '/'}"
 
 
 def _link_of(record: Mapping[str, Any]) -> Link:

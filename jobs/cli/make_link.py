@@ -74,7 +74,6 @@ def command(
       link-archiver make-link --account bees --ad banner --cat news https://example.com/
     """  # noqa: D301 - click's mark is the character
     from jobs.archiving import chosen_accounts
-    from jobs.cli.output import show
     from jobs.make_link import make_link
     from jobs.turn import system_clock
 
@@ -86,5 +85,16 @@ def command(
             given[name] = str(int(value)) if isinstance(value, bool) else value
     if password_env is not None:
         given["password"] = context.secret(password_env)
-    make_link(config, chosen, context.password(chosen), given, system_clock(), show)
+    make_link(config, chosen, context.password(chosen), given, system_clock(), _show_made)
     return 0
+
+
+def _show_made(link: str) -> None:
+    """Print a link. Whoever can't read it from stdout mustn't make it again: it is there."""
+    from archiver.errors import StoreError
+    from jobs.cli.output import show
+
+    try:
+        show(link)
+    except StoreError as error:
+        raise StoreError(f"made {link}, and kept it (`export links`), but {error}") from None

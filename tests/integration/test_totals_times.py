@@ -14,16 +14,17 @@ DAY = timedelta(days=1)
 
 def _runs(folder, served: list[datetime], now: list[datetime]) -> list[tuple[str, int]]:
     """When each run's totals were observed, and how many hits: 1 by the first run, 2 …"""
-    number = 0
+    begun = []
 
     def script(_):
-        hits = f'{{"error":0,"msg":"","hits":"{number}"}}'.encode()
-        date = f"{served[number - 1]:%a, %d %b %Y %H:%M:%S} GMT"
+        hits = f'{{"error":0,"msg":"","hits":"{len(begun)}"}}'.encode()
+        date = f"{served[len(begun) - 1]:%a, %d %b %Y %H:%M:%S} GMT"
         return Reply(hits, headers=(("Date", date),))
 
     with scripted(script) as url:
         archive = linkbee(folder, url, ["http://linkbee.com/a", "http://linkbee.com/b"])
-        for number, instant in enumerate(now, 1):
+        for instant in now:
+            begun.append(instant)
             assert archive.run(instant).outcome == "complete"
     totals = exported(archive, "totals")
     by_run = {(each["observed_at"], each["clicks"]) for each in totals}
