@@ -25,8 +25,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from archiver.errors import ConfigError
 from jobs.standing import Standing
 from jobs.template_files import TemplateFiles
+from jobs.time_limit import cpu_limit
 from jobs.trend import line
 
+#: Of the processor's time: a page of 10,000 links takes about one.
+_SECONDS = 30.0
 _OURS = FileSystemLoader(Path(__file__).with_name("templates"))
 
 
@@ -69,8 +72,9 @@ def _render_own(
     environment: ImmutableSandboxedEnvironment, path: Path, given: Mapping[str, Any]
 ) -> bytes:
     try:
-        template: Template = environment.get_template(path.name)
-        return template.render(given).encode()
+        with cpu_limit(_SECONDS, _out_of_time):
+            template: Template = environment.get_template(path.name)
+            return template.render(given).encode()
     except TemplateNotFound as error:
         reason = f"there is no template {error.name} in {path.parent}"
         raise ConfigError(f"{path}: {reason}. Check the page's template") from None
@@ -86,6 +90,10 @@ def _render_own(
         place = _place(error, path)
         what = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "
         raise ConfigError(f"{place}: {what}{error}. Mend the template") from None
+
+
+def _out_of_time() -> TemplateError:
+    return TemplateError(f"it takes more than {_SECONDS:g} seconds: is there a loop in a loop?")
 
 
 def _place(error: Exception, path: Path) -> str:

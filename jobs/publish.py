@@ -10,10 +10,10 @@ import orjson
 
 from archiver.config import Config, Page
 from archiver.errors import ArchiverError, ConfigError, StoreError
+from archiver.model import AccountReport
 from jobs.guarded import guarded_as
 from jobs.page_files import json_path, refuse_overwriting, shows_links, write_page
 from jobs.standing import Standing, standing
-from jobs.turn import Turn
 from storage.standings import Standings, open_standings
 
 
@@ -48,11 +48,11 @@ def publish(config: Config, accounts: Collection[str], now: datetime) -> Iterato
                 yield Published(page, error=error)
 
 
-def publish_of_turn(turn: Turn, config: Config) -> None:
-    """Write the pages of a turn's account; what can't be written is in its report."""
-    for published in publish(config, [turn.account.name], turn.clock()):
+def publish_of(report: AccountReport, config: Config, now: datetime) -> None:
+    """Write the pages of an account; what can't be written is in its report."""
+    for published in publish(config, [report.name], now):
         if published.error is not None:
-            turn.report.errors.append(told(published.page, published.error))
+            report.errors.append(told(published.page, published.error))
 
 
 def told(page: Page, error: ArchiverError) -> str:

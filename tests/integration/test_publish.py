@@ -15,6 +15,7 @@ from archiver.model import Link
 from jobs import daily
 from jobs.archiving import Job
 from jobs.publish import publish
+from jobs.turn import Observers
 from refserver.database import NewClick
 from storage.opening import open_archive
 from storage.standings import open_standings
@@ -178,6 +179,39 @@ def test_a_page_that_fails_harms_nothing_else(pages):
     assert "absent/contest.html: the folder " in account.error
     assert pages.archive.query("SELECT error FROM runs") == [(account.error,)]
     assert account.totals == 12
+    assert pages.written() == {"two.html", "two.json"}
+
+
+def test_pages_are_written_when_every_account_had_its_turn(utc, tmp_path):
+    """A template that takes its time keeps no other account from being archived, nor its page;
+    what goes wrong with one is told, and in the ledger, as of its account's run.
+    """
+    utc.populate(80, START, NOON, links=3)
+    told = []
+
+    class Watching(Observers):
+        def end(self, report):
+            told.append(report.name)
+
+        def fail(self, account, error):
+            told.append((account, error.partition(": ")[2]))
+
+    with utc.serving() as url:
+        pages = Pages(TestArchive(tmp_path / "a", url, totals=True, names=("acme", "bees")))
+        pages.archive.path.with_name("ours.html").write_text("{{ oops }}", encoding="utf-8")
+        pages.add(template="ours.html")
+        pages.add("public/two.html", account="bees")
+        config = load_config(pages.archive.path)
+        passwords = dict.fromkeys(pages.archive.names, PASSWORD)
+        job = Job("run", config, passwords, daily.plan, lambda: NOON, Watching())
+        one, two = job.execute().accounts
+    reason = f"{pages.archive.path.with_name('ours.html')}, line 1: 'oops' is undefined. Mend the"
+    assert told == ["acme", "bees", ("acme", f"{reason} template")]
+    assert (one.outcome, two.outcome) == ("partial", "complete")
+    assert pages.archive.query("SELECT account, outcome, errors, error FROM runs") == [
+        ("acme", "partial", 1, one.error),
+        ("bees", "complete", 0, None),
+    ]
     assert pages.written() == {"two.html", "two.json"}
 
 

@@ -1,6 +1,7 @@
 """A page's standing: which links, their ranks, how they fared; and what templates may do."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -340,6 +341,17 @@ def test_an_error_in_an_own_template(tmp_path, text, said):
     (tmp_path / "broken.txt").write_text("\n{{ nosuch }}", encoding="utf-8")
     with pytest.raises(ConfigError, match=said):
         own(tmp_path, text)
+
+
+def test_an_own_template_that_loops_comes_to_an_end(tmp_path, monkeypatch):
+    """Its line is named; it may run for half a minute, and nothing is raised after that."""
+    monkeypatch.setattr("jobs.page._SECONDS", 0.2)
+    loops = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    with pytest.raises(ConfigError, match=r"ours\.html, line 2: it takes more than 0.2 seconds"):
+        own(tmp_path, "\n" + loops)
+    begun = time.process_time()
+    while time.process_time() - begun < 1.5:
+        pass
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
