@@ -1,6 +1,6 @@
 """`publish`: the pages of `[[pages]]`, each with a JSON file beside it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,10 +11,11 @@ import orjson
 from archiver.config import Config, Page
 from archiver.errors import ArchiverError, ConfigError, StoreError
 from archiver.model import AccountReport
+from archiver.sources.base import name_in
 from jobs.guarded import guarded_as
 from jobs.page_files import json_path, refuse_overwriting, shows_links, write_page
 from jobs.standing import Standing, standing
-from storage.standings import Standings, open_standings
+from storage.standings import LinkHistory, Standings, open_standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def publish(config: Config, accounts: Collection[str], now: datetime) -> Iterato
         for page in pages:
             try:
                 refuse_overwriting(page, config, templates)
-                found = _found(page, standings, now)
+                found = _found(page, config, standings, now)
                 if not found.entries:
                     _refuse_emptying(page, config, standings)
                 _publish(page, config, found)
@@ -60,8 +61,21 @@ def told(page: Page, error: ArchiverError) -> str:
     return f"page {page.output}: {error}"
 
 
-def _found(page: Page, standings: Standings | None, now: datetime) -> Standing:
-    return standing(page, standings.links(page.account, now) if standings else ())
+def _found(page: Page, config: Config, standings: Standings | None, now: datetime) -> Standing:
+    links = standings.links(page.account, now) if standings else ()
+    return standing(page, filter(_listed(page, config), links))
+
+
+def _listed(page: Page, config: Config) -> Callable[[LinkHistory], bool]:
+    """Whether a link is still the account's, where the configuration lists those in its service.
+
+    One that was taken out of it is left out, unless it was made here, or the page names it.
+    """
+    account = next(each for each in config.accounts if each.name == page.account)
+    if account.service != "linkbee" or page.links:
+        return lambda _: True
+    names = set(map(name_in, account.links))
+    return lambda link: link.destination is not None or name_in(link.key) in names
 
 
 def _publish(page: Page, config: Config, found: Standing) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.config import Page
+from archiver.sources.base import name_in
 from archiver.timestamps import format_utc
 from jobs.trend import change, daily
 from storage.standings import LinkHistory
@@ -95,6 +96,8 @@ def _shows(page: Page, link: LinkHistory) -> bool:
     if page.group is not None:
         return link.group == page.group
     if page.links:
+        if link.link_id is None:  # it may be written as its hash alone
+            return name_in(link.key) in map(name_in, page.links)
         return link.key in page.links
     return page.host is None or page.host.lower() in _hosts(link)
 

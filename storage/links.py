@@ -122,6 +122,15 @@ class Links:
         )
         return [link for (link,) in rows]
 
+    def keys_without_id(self, account: str) -> list[str]:
+        """The keys of the links to which the service gave no id, the oldest first."""
+        rows = self._connection.execute(
+            "SELECT key FROM links WHERE account = ? AND link_id IS NULL "
+            "ORDER BY first_seen_at, key",
+            (account,),
+        )
+        return [key for (key,) in rows]
+
     def ids_there(self, account: str) -> list[str]:
         """The service's ids of the links that aren't gone from it, as far as is known."""
         rows = self._connection.execute(
