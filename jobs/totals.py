@@ -34,7 +34,7 @@ def keep_totals(turn: Turn) -> None:
     fetched = links.fetch_links(expected, lambda done, of: turn.observer.count(name, done, of))
     size = _LISTED_AT_ONCE if links.lists_all else _ASKED_AT_ONCE
     try:
-        for batch in _batches(_told(turn, fetched, refused, keys), size):
+        for batch in _batches(_told(turn, fetched, refused, keys, there), size):
             with archive.transaction():
                 observed_at = observed_at or _observed_at(turn)
                 archive.links.observe(name, batch, observed_at)
@@ -99,13 +99,18 @@ def _told(
     fetched: Iterable[Link | RefusedLink | MissedLink],
     refused: list[RefusedLink],
     keys: Mapping[str, str],
+    there: list[str],
 ) -> Iterator[Link]:
-    """The links that the service tells of; the others are put aside, or reported."""
+    """The links that the service tells of; the others are put aside, or reported.
+
+    One whose totals can't be had isn't gone for that: it is `there`.
+    """
     for link in fetched:
         if isinstance(link, RefusedLink):
             refused.append(link)
         elif isinstance(link, MissedLink):
             turn.report.errors.append(f"links and totals: {link.link}: {link.reason}")
+            there.append(link.link)
         else:
             yield _as_kept(link, keys)
 
