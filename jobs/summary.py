@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from archiver.model import AccountReport, RunReport
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: 1 link, 1,024 links."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def done_for(account: AccountReport) -> str:
     """What was done for an account."""
     return (

@@ -60,6 +60,13 @@ class Standings:
         ).fetchone()
         return found is not None
 
+    def has_links(self, account: str) -> bool:
+        """Whether the account has any link that isn't gone from the service."""
+        found = self._connection.execute(
+            "SELECT 1 FROM links WHERE account = ? AND gone_at IS NULL LIMIT 1", (account,)
+        ).fetchone()
+        return found is not None
+
     def links(self, account: str, now: datetime) -> Iterator[LinkHistory]:
         """The account's links that aren't gone from the service, by key.
 

@@ -353,15 +353,51 @@ def test_a_page_is_not_emptied_where_the_archive_is_away(pages, has_json):
     assert [published.error for published in publish(config, ["acme"], NOON)] == [None]
 
 
-def test_a_page_of_links_that_are_all_gone_is_empty(utc, pages):
-    """The archive knows them: then an empty page is the truth."""
+def test_a_page_is_not_emptied_by_a_service_that_lists_nothing(utc, pages):
+    """It may have lost its links: the page stays, and it is said, each run."""
     pages.add()
+    pages.add("public/group.html", group="nobody's")
     pages.archive.run(NOON)
+    before = pages.html(), pages.json()
     with utc.database.writing() as connection:
         connection.execute("DELETE FROM clicks")
         connection.execute("DELETE FROM links")
+    for days in (1, 2):
+        [error] = pages.archive.run(NOON + days * DAY).accounts[0].errors
+        assert "the service has no link of account acme any more, and the page that is" in error
+        assert (pages.html(), pages.json()) == before
+    assert pages.json("group")["entries"] == []
+    for file in pages.folder.iterdir():
+        file.unlink()
+    assert pages.archive.run(NOON + 3 * DAY).outcome == "complete"
+    assert pages.json()["entries"] == []
+
+
+def test_a_page_whose_links_went_elsewhere_is_empty(utc, pages):
+    """The account has others: then an empty page is the truth."""
+    with utc.database.writing() as connection:
+        connection.execute("UPDATE links SET \"group\" = 'contest'")
+    pages.add(group="contest")
+    pages.archive.run(NOON)
+    assert len(pages.json()["entries"]) > 0
+    with utc.database.writing() as connection:
+        connection.execute("UPDATE links SET \"group\" = 'elsewhere'")
     assert pages.archive.run(NOON + DAY).outcome == "complete"
     assert pages.json()["entries"] == []
+
+
+@pytest.mark.parametrize("name", ["contest.html", "contest.json"])
+def test_neither_file_is_replaced_where_one_cannot_be(pages, name):
+    """The page and its JSON say the same: a folder in the place of one keeps both as they were."""
+    pages.add()
+    pages.archive.run(NOON)
+    (pages.folder / name).unlink()
+    (pages.folder / name).mkdir()
+    [other] = [file for file in pages.folder.iterdir() if file.is_file()]
+    before = other.read_bytes()
+    [error] = pages.archive.run(NOON + DAY).accounts[0].errors
+    assert f"can't write {pages.folder / name}: it is a folder" in error
+    assert other.read_bytes() == before
 
 
 def test_half_a_character_fails_its_page_alone(pages):
@@ -434,7 +470,7 @@ def test_publish_before_the_first_run(command):
     [
         ({"output": "absent/x.html"}, 3, "absent/x.html: the folder "),
         ({"output": "public/x.html", "template": "absent.html"}, 2, "no template absent.html"),
-        ({"output": "public"}, 3, "public: can't write "),
+        ({"output": "public"}, 3, "public: it is a folder. Move it"),
     ],
 )
 def test_publish_goes_on_after_a_page_that_fails(command, wrong, code, said):
