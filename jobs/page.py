@@ -30,6 +30,8 @@ from jobs.trend import line
 
 #: Of the processor's time: a page of 10,000 links takes about one.
 _SECONDS = 30.0
+#: But for white space, and NUL to the end of C1.
+_CONTROLS = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - set(b"\t\n\r"), "\ufffd")
 _OURS = FileSystemLoader(Path(__file__).with_name("templates"))
 
 
@@ -63,6 +65,7 @@ def _environment(loader: Any) -> ImmutableSandboxedEnvironment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_visible,
     )
     environment.filters |= {"number": _number, "line": line}
     return environment
@@ -85,11 +88,16 @@ def _render_own(
         raise ConfigError(f"{path}: {reason}. Mend the template") from None
     except TemplateSyntaxError as error:
         place = f"{error.filename or path}, line {error.lineno}"
-        raise ConfigError(f"{place}: {error.message}. Mend the template") from None
+        raise ConfigError(f"{place}: {_said(error)}. Mend the template") from None
     except Exception as error:  # noqa: BLE001 - whatever an expression in a template may raise
         place = _place(error, path)
         what = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "
-        raise ConfigError(f"{place}: {what}{error}. Mend the template") from None
+        raise ConfigError(f"{place}: {what}{_said(error)}. Mend the template") from None
+
+
+def _said(error: Exception) -> str:
+    """An error's words without the full stop that some end in."""
+    return str(error.message if isinstance(error, TemplateSyntaxError) else error).rstrip(". ")
 
 
 def _out_of_time() -> TemplateError:
@@ -104,6 +112,11 @@ def _place(error: Exception, path: Path) -> str:
         if Path(frame.filename).parent in within or Path(frame.filename) == path:
             return f"{frame.filename}, line {frame.lineno}"
     return str(path)
+
+
+def _visible(value: Any) -> Any:
+    """What is shown, without control characters: HTML can't hold them. Not what is markup."""
+    return value.translate(_CONTROLS) if type(value) is str else value
 
 
 def _number(value: int | None) -> str:

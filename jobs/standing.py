@@ -14,6 +14,7 @@ from storage.standings import LinkHistory
 
 _BY_CLICKS = ("clicks", "unique_clicks")
 _MEDALS = 3
+_LONGEST_TITLE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Entry:
 
     rank: int | None  # None: sorted by a number that isn't known of it
     id: str | None
-    title: str  # its own, else its link
+    title: str  # its own, else its link; the beginning of a very long one
     link: str | None
     clicks: int | None  # None: the service gave no total yet
     unique_clicks: int | None
@@ -141,7 +142,10 @@ def _ranks(page: Page, sorted_links: Sequence[LinkHistory]) -> list[int]:
 
 
 def _title(link: LinkHistory) -> str:
-    return link.title or link.link or link.key
+    title = link.title or ""
+    if not any(character.isprintable() and character != " " for character in title):
+        title = link.link or link.key
+    return title if len(title) <= _LONGEST_TITLE else f"{title[: _LONGEST_TITLE - 1]}…"
 
 
 def _entry(page: Page, rank: int | None, link: LinkHistory) -> Entry:
