@@ -95,7 +95,9 @@ class Job:
         refused is added.
         """
         login = login_of(account, self.passwords[account.name])
-        report = AccountReport(account.name, warnings=[*changes])
+        report = AccountReport(
+            account.name, warnings=[*changes], has_clicks=account.service != "linkbee"
+        )
         number: int | None = None
         try:
             with archive.transaction():

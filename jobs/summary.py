@@ -12,9 +12,11 @@ def counted(number: int, noun: str) -> str:
 
 def done_for(account: AccountReport) -> str:
     """What was done for an account."""
+    if not account.has_clicks:
+        return f"{account.outcome}, {counted(account.totals, 'total')}"
     return (
-        f"{account.outcome}, {account.new:,} new clicks, {account.duplicates:,} known, "
-        f"{account.windows:,} windows"
+        f"{account.outcome}, {counted(account.new, 'new click')}, {account.duplicates:,} known, "
+        f"{counted(account.windows, 'window')}"
     )
 
 

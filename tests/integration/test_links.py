@@ -18,6 +18,7 @@ from archiver.config import load_config
 from archiver.errors import AccountError
 from jobs.make_link import make_link
 from jobs.signals import EndedBySignal, signals_as_exceptions
+from jobs.summary import done_for
 from refserver.app import create_app
 from refserver.serving import running
 from refserver.shortlinks import add_short_link
@@ -195,6 +196,15 @@ def test_linkbee_keeps_hits_of_each_link_and_of_the_account(utc, tmp_path):
     second = {None: 6, f"{address}/{add}": 5, made: 1}
     assert dict(totals[:3]) == first
     assert dict(totals[3:]) == second
+
+
+def test_a_linkbee_report_speaks_of_totals(utc, tmp_path):
+    """Also where it failed."""
+    utc.open_account()
+    with counted(utc) as (address, _):
+        archive = linkbee(tmp_path / "a", address, [])
+        told = [done_for(archive.run(NOON, password).accounts[0]) for password in (PASSWORD, "x")]
+    assert told == ["complete, 1 total", "failed, 0 totals"]
 
 
 def test_a_linkbee_link_that_is_refused_harms_no_other(utc, tmp_path):
