@@ -171,6 +171,10 @@ class Config(Section):
         outputs = [_peek(page, "output") for page in pages]
         for index, first in _repeated([output and Path(str(output)) for output in outputs]):
             yield ("pages", index, "output"), f"is pages[{first}]'s output too. Change it"
+        metrics = _peek(given.get("notify"), "metrics_file")
+        for index, output in enumerate(outputs):
+            if output and metrics and Path(str(output)) == Path(str(metrics)):
+                yield ("pages", index, "output"), "is notify.metrics_file too. Change it"
 
 
 def _tables(given: Mapping[str, Any], key: str) -> list[Any]:

@@ -169,7 +169,8 @@ class AccountReport:
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     failed: list[Window] = field(default_factory=list)
-    totals: int = 0  # links whose totals were kept
+    has_clicks: bool = True  # its service has a log of them
+    totals: int = 0  # links whose totals were kept, and the account's own
     rejected: int = 0  # new records that can't be understood
     incomparable: list[Window] = field(
         default_factory=list

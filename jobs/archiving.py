@@ -21,7 +21,7 @@ from archiver.timestamps import format_utc
 from archiver.windows import intersect, subtract, total_seconds
 from jobs.anomalies import note_vanished, tell_anomalies
 from jobs.lock import hold
-from jobs.publish import publish_of_turn
+from jobs.publish import publish_of
 from jobs.sources import Service, address_treatment, local_times, open_service
 from jobs.totals import keep_totals
 from jobs.turn import SKEW, Observer, Observers, Turn, system_clock
@@ -67,26 +67,38 @@ class Job:
                 begun()
                 with open_archive(directory, self.config.archive.store) as archive:
                     changes = hold_settings(archive, accounts)
-                    refused: set[Login] = set()
-                    return RunReport(
-                        [self._turn(a, archive, changes[a.name], refused) for a in accounts]
-                    )
+                    return RunReport(self._turns(accounts, archive, changes))
         except StoreError as error:
             reports = [AccountReport(a.name, errors=[str(error)]) for a in accounts]
             for report in reports:
                 self.observer.end(report)
             return RunReport(reports)
 
+    def _turns(
+        self, accounts: Sequence[Account], archive: Archive, changes: Mapping[str, Sequence[str]]
+    ) -> list[AccountReport]:
+        """Each account's turn; then the pages, for a template of one's own may take its time."""
+        refused: set[Login] = set()
+        turns = [self._turn(a, archive, changes[a.name], refused) for a in accounts]
+        for report, number in turns:
+            if self.command == "run" and number is not None and not report.aborted:
+                self._publish(report, number, archive)
+        return [report for report, _ in turns]
+
     def _turn(
         self, account: Account, archive: Archive, changes: Sequence[str], refused: set[Login]
-    ) -> AccountReport:
+    ) -> tuple[AccountReport, int | None]:
         """One account's part; whatever goes wrong in it is in its report, and in the ledger's.
 
-        `changes` are its settings', and worth a warning. A login in `refused` isn't used again:
-        it could be locked. One that is refused is added.
+        Gives its number in the ledger too, where it has one. `changes` are its settings', and
+        worth a warning. A login in `refused` isn't used again: it could be locked. One that is
+        refused is added.
         """
         login = login_of(account, self.passwords[account.name])
-        report = AccountReport(account.name, warnings=[*changes])
+        report = AccountReport(
+            account.name, warnings=[*changes], has_clicks=account.service != "linkbee"
+        )
+        number: int | None = None
         try:
             with archive.transaction():
                 number = archive.runs.start(account.name, self.command, self.run_id, self.clock())
@@ -109,7 +121,20 @@ class Job:
         except StoreError as error:
             report.errors.append(str(error))
         self.observer.end(report)
-        return report
+        return report, number
+
+    def _publish(self, report: AccountReport, number: int, archive: Archive) -> None:
+        """Write an account's pages; what can't be written joins its report, and the ledger's."""
+        told = len(report.errors)
+        with all_told(report):
+            publish_of(report, self.config, self.clock())
+        if len(report.errors) == told:
+            return
+        redact(report, self.passwords.values())
+        with all_told(report), archive.transaction():
+            archive.runs.finish(number, report, self.clock())
+        for error in report.errors[told:]:
+            self.observer.fail(report.name, error)
 
     def _service(self, account: Account, archive: Archive) -> Service:
         password = self.passwords[account.name]
@@ -123,8 +148,6 @@ class Job:
             return
         if self.command == "run" and turn.account.totals:
             keep_totals(turn)
-        if self.command == "run":
-            publish_of_turn(turn, self.config)
 
     def _archive_clicks(self, turn: Turn, source: Source) -> None:
         account, archive, report = turn.account, turn.archive, turn.report

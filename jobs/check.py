@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from secrets import token_bytes
+from typing import Literal
 
 from archiver.config import Config
 from archiver.config_account import Account
@@ -16,7 +17,9 @@ from jobs.archiving import identity_settings
 from jobs.lock import hold, holder
 from jobs.pings import read_ping
 from jobs.probe import Finding, probe_clicks
+from jobs.publish import rehearse
 from jobs.sources import Service, open_service
+from jobs.summary import counted
 from storage.opening import open_archive
 from storage.reading import open_reader
 
@@ -32,6 +35,7 @@ def check(
         yield from _settings(config)
     for account in config.accounts:
         yield from _account(account, password_of, clock)
+    yield from _pages(config, clock())
     yield from _notices(config)
 
 
@@ -97,6 +101,26 @@ def _notices(config: Config) -> Iterator[Finding]:
         else:
             text = f"{metrics_file} can't be written: make its folder, writable for this user"
             yield Finding("notify", text, "there")
+
+
+def _pages(config: Config, now: datetime) -> Iterator[Finding]:
+    """Whether each page could be written. None is."""
+    try:
+        for rehearsed in rehearse(config, now):
+            subject, error = f"page {rehearsed.page.output}", rehearsed.error
+            if error is not None:
+                place: Literal["here", "there"] = (
+                    "here" if isinstance(error, ConfigError) else "there"
+                )
+                yield Finding(subject, str(error), place)
+            elif rehearsed.unknown:
+                account = rehearsed.page.account
+                text = f"the archive knows no such links of account {account}: {rehearsed.unknown}"
+                yield Finding(subject, text, "odd")
+            else:
+                yield Finding(subject, f"can be written, with {counted(rehearsed.links, 'link')}")
+    except StoreError as error:
+        yield Finding("pages", str(error), "there")
 
 
 def _account(

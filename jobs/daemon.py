@@ -56,6 +56,10 @@ class SignsOfLife:
     def end(self, _: AccountReport) -> None:
         self.note()
 
+    def fail(self, account: str, error: str) -> None:
+        del account, error
+        self.note()
+
 
 class Daemon:
     """Runs when it is due, for years: through suspends, clock changes and wrong clocks."""

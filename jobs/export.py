@@ -1,6 +1,5 @@
 """`export`: clicks, links and totals, by account, time and id, as JSON lines or CSV."""
 
-import codecs
 import csv
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from storage.links import LINK_FIELDS, TOTAL_FIELDS
 from storage.reading import ArchivedAccount, ArchiveReader, open_reader
 
 _ROWS_TOLD_AT_ONCE = 5000
+_CSV_END = "\r\n"
 
 What = Literal["clicks", "links", "totals"]
 FIELDS: Mapping[What, Sequence[str]] = {
@@ -149,9 +149,23 @@ def _writer(
     """What writes a row in the format; for CSV the header is written at once."""
     if form == "jsonl":
         return lambda row: output.write(line_of(row, fields))
-    writer = csv.writer(codecs.getwriter("utf-8")(output), lineterminator="\n")
+    writer = csv.writer(_CsvLines(output), lineterminator=_CSV_END)
     writer.writerow(fields)
     return lambda row: writer.writerow(map(_csv_value, row))
+
+
+@dataclass(frozen=True, slots=True)
+class _CsvLines:
+    """Ends csv's lines by LF alone, though the writer ends them by CR LF.
+
+    It quotes a value for what ends its lines: told to end them by LF, it would leave a lone CR
+    bare, and every reader would end a row there.
+    """
+
+    output: BinaryIO
+
+    def write(self, row: str) -> None:
+        self.output.write(f"{row.removesuffix(_CSV_END)}\n".encode())
 
 
 def _csv_value(value: str | int | None) -> str:

@@ -68,6 +68,10 @@ class EventLog:
             self._write(logging.ERROR, report.name, error)
         self._write(logging.INFO, report.name, done_for(report))
 
+    def fail(self, account: str, error: str) -> None:
+        for line in error.splitlines():
+            self._write(logging.ERROR, account, line)
+
     def _write(self, level: int, account: str, text: str) -> None:
         tell(level, f"{account}: {text} [run {self._run}]")
 

@@ -25,8 +25,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from archiver.errors import ConfigError
 from jobs.standing import Standing
 from jobs.template_files import TemplateFiles
+from jobs.time_limit import cpu_limit
 from jobs.trend import line
 
+#: Of the processor's time: a page of 10,000 links takes about one.
+_SECONDS = 30.0
+#: But for white space, and NUL to the end of C1.
+_CONTROLS = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - set(b"\t\n\r"), "\ufffd")
 _OURS = FileSystemLoader(Path(__file__).with_name("templates"))
 
 
@@ -60,6 +65,7 @@ def _environment(loader: Any) -> ImmutableSandboxedEnvironment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_visible,
     )
     environment.filters |= {"number": _number, "line": line}
     return environment
@@ -69,8 +75,9 @@ def _render_own(
     environment: ImmutableSandboxedEnvironment, path: Path, given: Mapping[str, Any]
 ) -> bytes:
     try:
-        template: Template = environment.get_template(path.name)
-        return template.render(given).encode()
+        with cpu_limit(_SECONDS, _out_of_time):
+            template: Template = environment.get_template(path.name)
+            return template.render(given).encode()
     except TemplateNotFound as error:
         reason = f"there is no template {error.name} in {path.parent}"
         raise ConfigError(f"{path}: {reason}. Check the page's template") from None
@@ -81,11 +88,20 @@ def _render_own(
         raise ConfigError(f"{path}: {reason}. Mend the template") from None
     except TemplateSyntaxError as error:
         place = f"{error.filename or path}, line {error.lineno}"
-        raise ConfigError(f"{place}: {error.message}. Mend the template") from None
+        raise ConfigError(f"{place}: {_said(error)}. Mend the template") from None
     except Exception as error:  # noqa: BLE001 - whatever an expression in a template may raise
         place = _place(error, path)
         what = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "
-        raise ConfigError(f"{place}: {what}{error}. Mend the template") from None
+        raise ConfigError(f"{place}: {what}{_said(error)}. Mend the template") from None
+
+
+def _said(error: Exception) -> str:
+    """An error's words without the full stop that some end in."""
+    return str(error.message if isinstance(error, TemplateSyntaxError) else error).rstrip(". ")
+
+
+def _out_of_time() -> TemplateError:
+    return TemplateError(f"it takes more than {_SECONDS:g} seconds: is there a loop in a loop?")
 
 
 def _place(error: Exception, path: Path) -> str:
@@ -96,6 +112,11 @@ def _place(error: Exception, path: Path) -> str:
         if Path(frame.filename).parent in within or Path(frame.filename) == path:
             return f"{frame.filename}, line {frame.lineno}"
     return str(path)
+
+
+def _visible(value: Any) -> Any:
+    """What is shown, without control characters: HTML can't hold them. Not what is markup."""
+    return value.translate(_CONTROLS) if type(value) is str else value
 
 
 def _number(value: int | None) -> str:

@@ -22,8 +22,8 @@ def json_path(page: Page) -> Path:
 
 
 def write_page(page: Page, html: bytes, document: bytes) -> None:
-    """Write both files. Raises StoreError where they can't be written."""
-    _refuse_without_folder(page.output.parent)
+    """Write both files, or neither. Raises StoreError where they can't be written."""
+    _refuse_unwritable(page)
     with whole_file(json_path(page)) as json_file, whole_file(page.output) as html_file:
         for file, content in ((json_file, document), (html_file, html)):
             file.write(content)
@@ -74,9 +74,22 @@ def _refuse_irregular(file: Path) -> None:
             raise ConfigError(f"{file} isn't a regular file. Change output")
 
 
-def _refuse_without_folder(folder: Path) -> None:
+def refuse_unwritable(page: Page) -> None:
+    """Raise StoreError where a page can't be written, as far as that shows beforehand."""
+    _refuse_unwritable(page)
+    folder = page.output.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StoreError(f"the folder {folder} can't be written to. Check its permissions")
+
+
+def _refuse_unwritable(page: Page) -> None:
+    """Refuse before either file is replaced: a page and its JSON say the same."""
+    folder = page.output.parent
     with suppress(
         PermissionError
-    ):  # one that can't be looked into is told of when it's written to
+    ):  # a folder that can't be looked into is told of when it's written to
         if not folder.is_dir():
             raise StoreError(f"the folder {folder} doesn't exist. Make it, writable for this user")
+        for file in (page.output, json_path(page)):
+            if file.is_dir():
+                raise StoreError(f"can't write {file}: it is a folder. Move it, or change output")

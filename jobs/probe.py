@@ -22,12 +22,12 @@ class Finding:
     """One line of `check`: what was looked at, whether it is well, and if not, why and what to do.
 
     `place` tells where it is wrong: `here` (exit code 2) or `there`, at the service or the disk
-    (exit code 3).
+    (exit code 3). What is `odd` may be meant.
     """
 
     subject: str
     text: str
-    place: Literal["well", "here", "there"] = "well"
+    place: Literal["well", "odd", "here", "there"] = "well"
 
 
 def probe_clicks(account: Account, source: LinktrackSource, now: datetime) -> Iterator[Finding]:

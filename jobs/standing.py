@@ -7,12 +7,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.config import Page
+from archiver.sources.base import name_in
 from archiver.timestamps import format_utc
 from jobs.trend import change, daily
 from storage.standings import LinkHistory
 
 _BY_CLICKS = ("clicks", "unique_clicks")
 _MEDALS = 3
+_LONGEST_TITLE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Entry:
 
     rank: int | None  # None: sorted by a number that isn't known of it
     id: str | None
-    title: str  # its own, else its link
+    title: str  # its own, else its link; the beginning of a very long one
     link: str | None
     clicks: int | None  # None: the service gave no total yet
     unique_clicks: int | None
@@ -95,6 +97,8 @@ def _shows(page: Page, link: LinkHistory) -> bool:
     if page.group is not None:
         return link.group == page.group
     if page.links:
+        if link.link_id is None:  # it may be written as its hash alone
+            return name_in(link.key) in map(name_in, page.links)
         return link.key in page.links
     return page.host is None or page.host.lower() in _hosts(link)
 
@@ -138,7 +142,10 @@ def _ranks(page: Page, sorted_links: Sequence[LinkHistory]) -> list[int]:
 
 
 def _title(link: LinkHistory) -> str:
-    return link.title or link.link or link.key
+    title = link.title or ""
+    if not any(character.isprintable() and character != " " for character in title):
+        title = link.link or link.key
+    return title if len(title) <= _LONGEST_TITLE else f"{title[: _LONGEST_TITLE - 1]}…"
 
 
 def _entry(page: Page, rank: int | None, link: LinkHistory) -> Entry:

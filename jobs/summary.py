@@ -5,11 +5,18 @@ from collections.abc import Iterator
 from archiver.model import AccountReport, RunReport
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: 1 link, 1,024 links."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def done_for(account: AccountReport) -> str:
     """What was done for an account."""
+    if not account.has_clicks:
+        return f"{account.outcome}, {counted(account.totals, 'total')}"
     return (
-        f"{account.outcome}, {account.new:,} new clicks, {account.duplicates:,} known, "
-        f"{account.windows:,} windows"
+        f"{account.outcome}, {counted(account.new, 'new click')}, {account.duplicates:,} known, "
+        f"{counted(account.windows, 'window')}"
     )
 
 

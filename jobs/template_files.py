@@ -42,7 +42,15 @@ class TemplateFiles:
         if reason is not None:
             raise _RefusedError(f"{name} can't be used here: {reason}")
         self.given.add(path)
-        return path.read_text(encoding="utf-8"), str(path), None
+        return self._read(path, name), str(path), None
+
+    def _read(self, path: Path, name: str) -> str:
+        try:
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            if path == self.template:
+                raise
+            raise _RefusedError(f"{name} can't be read: {error}") from None
 
     def named(self) -> set[Path]:
         """The files of the template, as far as it names them; a variable may name others."""
@@ -68,6 +76,8 @@ class TemplateFiles:
         within = path.relative_to(folder)
         if not resolved(path).is_relative_to(resolved(folder)):
             return "it leads out of the template's folder"
-        if path.suffix.lower() not in SUFFIXES or any(part[0] == "." for part in within.parts):
+        if any(part[0] == "." for part in within.parts):
+            return "it is hidden, or in a hidden folder"
+        if path.suffix.lower() not in SUFFIXES:
             return f"a template takes files that end in {', '.join(SUFFIXES)}"
         return None

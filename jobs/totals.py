@@ -1,11 +1,11 @@
 """Links and their totals, as each `run` keeps them beside the clicks."""
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 
 from archiver.errors import RefusedError, SourceError
 from archiver.model import Link, MissedLink, RefusedLink
-from archiver.sources.base import earliest
+from archiver.sources.base import earliest, name_in
 from jobs.anomalies import note_falls, note_gone
 from jobs.turn import Turn
 
@@ -13,6 +13,8 @@ from jobs.turn import Turn
 #: little of what was asked for is lost when the run is ended.
 _LISTED_AT_ONCE = 1000
 _ASKED_AT_ONCE = 20
+#: A service's clock that is further behind than this is wrong, rather than ours.
+_FAR_BEHIND = timedelta(days=31)
 
 
 def keep_totals(turn: Turn) -> None:
@@ -28,12 +30,13 @@ def keep_totals(turn: Turn) -> None:
     with archive.transaction():
         before = archive.links.latest_clicks(name, turn.now)
         expected = _expected(turn)
+        keys = {} if links.lists_all else _keys_by_name(archive.links.keys_without_id(name))
     fetched = links.fetch_links(expected, lambda done, of: turn.observer.count(name, done, of))
     size = _LISTED_AT_ONCE if links.lists_all else _ASKED_AT_ONCE
     try:
-        for batch in _batches(_told(turn, fetched, refused), size):
-            observed_at = observed_at or _observed_at(turn)
+        for batch in _batches(_told(turn, fetched, refused, keys, there), size):
             with archive.transaction():
+                observed_at = observed_at or _observed_at(turn)
                 archive.links.observe(name, batch, observed_at)
                 note_falls(turn, before, batch)
             there += [link.key for link in batch]
@@ -46,7 +49,19 @@ def keep_totals(turn: Turn) -> None:
         turn.report.refused = isinstance(error, RefusedError)
         turn.report.errors.append(f"links and totals: {error}")
     with archive.transaction():
-        _mark_refused(turn, refused)
+        _mark_refused(turn, refused, keys)
+
+
+def _keys_by_name(keys: Iterable[str]) -> dict[str, str]:
+    """Under which key each link is kept, the first that it was kept under.
+
+    Where links are named in the configuration, the same one may be written as its hash alone, or
+    in full.
+    """
+    found: dict[str, str] = {}
+    for key in keys:
+        found.setdefault(name_in(key), key)
+    return found
 
 
 def _expected(turn: Turn) -> list[str]:
@@ -63,32 +78,57 @@ def _expected(turn: Turn) -> list[str]:
 def _observed_at(turn: Turn) -> datetime:
     """When totals were seen: by the earlier of both clocks, for one ahead would date them late.
 
-    A page would then show them as the latest until that time has come.
+    A page would then show them as the latest until that time has come. But a service's clock may
+    stand still or go back: it dates nothing where, or before, totals are already. Totals can't be
+    fetched again, so those of one run never take the place of another's.
     """
-    now = turn.clock()
-    return earliest([now, turn.service.links.served_at]) or now
+    name, links = turn.account.name, turn.archive.links
+    now, served_at = turn.clock().replace(microsecond=0), turn.service.links.served_at
+    is_far_behind = served_at is not None and now - served_at > _FAR_BEHIND
+    instant = earliest([now, None if is_far_behind else served_at]) or now
+    latest = links.latest_instant(name, now)
+    if latest is not None and instant <= latest:
+        instant = now
+    while links.latest_instant(name, instant) == instant:
+        instant += timedelta(seconds=1)
+    return instant
 
 
 def _told(
-    turn: Turn, fetched: Iterable[Link | RefusedLink | MissedLink], refused: list[RefusedLink]
+    turn: Turn,
+    fetched: Iterable[Link | RefusedLink | MissedLink],
+    refused: list[RefusedLink],
+    keys: Mapping[str, str],
+    there: list[str],
 ) -> Iterator[Link]:
-    """The links that the service tells of; the others are put aside, or reported."""
+    """The links that the service tells of; the others are put aside, or reported.
+
+    One whose totals can't be had isn't gone for that: it is `there`.
+    """
     for link in fetched:
         if isinstance(link, RefusedLink):
             refused.append(link)
         elif isinstance(link, MissedLink):
             turn.report.errors.append(f"links and totals: {link.link}: {link.reason}")
+            there.append(link.link)
         else:
-            yield link
+            yield _as_kept(link, keys)
 
 
-def _mark_refused(turn: Turn, refused: Iterable[RefusedLink]) -> None:
+def _as_kept(link: Link, keys: Mapping[str, str]) -> Link:
+    """A link under the key that it is kept under, written in the way that says more."""
+    key = keys.get(name_in(link.key), link.key)
+    return link._replace(key=key, link=link.link and max(link.link, key, key=len))
+
+
+def _mark_refused(turn: Turn, refused: Iterable[RefusedLink], keys: Mapping[str, str]) -> None:
     """Say of which links the service knows nothing: each run, where the configuration asks for it.
 
     A link that was made here is asked for again, but told of once.
     """
     for link, reason in refused:
-        newly_gone = turn.archive.links.mark_gone(turn.account.name, link, turn.now)
+        key = keys.get(name_in(link), link)
+        newly_gone = turn.archive.links.mark_gone(turn.account.name, key, turn.now)
         if link in turn.account.links:
             turn.report.errors.append(
                 f"links and totals: {link}: {reason}. If it is gone, remove it from the "

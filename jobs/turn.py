@@ -34,6 +34,10 @@ class Observer(Protocol):
         """An account's turn is over; nothing of what happened was told before."""
         ...
 
+    def fail(self, account: str, error: str) -> None:
+        """Something of an account went wrong after its turn was over: a page."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Observers:
@@ -56,6 +60,10 @@ class Observers:
     def end(self, report: AccountReport) -> None:
         for each in self.all:
             each.end(report)
+
+    def fail(self, account: str, error: str) -> None:
+        for each in self.all:
+            each.fail(account, error)
 
 
 def system_clock() -> datetime:

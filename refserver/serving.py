@@ -8,12 +8,28 @@ from contextlib import contextmanager
 import waitress  # type: ignore[import-untyped]
 from flask import Flask
 from waitress import wasyncore
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
+from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]
 
 _THREADS = 8
 #: Connections at once: fewer than the files that a process may usually have open. waitress takes
 #: no more of them until one ends; one at which nothing comes for so long is ended.
 _CONNECTIONS = 900
 _IDLE_SECONDS = 30
+
+
+class _Parser(HTTPRequestParser):  # type: ignore[misc]
+    """Refuses a request line whose address is none; over some, waitress falls, and hangs up."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # half of an IPv6 address
+            raise ParsingError("Bad URI") from None
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    parser_class = _Parser
 
 
 @contextmanager
@@ -38,6 +54,7 @@ def running(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]
         server_name=host,
         ident="link-refserver",
     )
+    server.channel_class = _Channel
     stop = threading.Event()
 
     def loop() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from archiver.model import Link, Row, Window
-from archiver.timestamps import format_utc
+from archiver.timestamps import format_utc, parse_utc
 from storage.schema import quoted
 
 #: What `links` holds of a link beside its key, and what of it a change is noted for.
@@ -41,13 +41,16 @@ class Links:
         self._connection = connection
 
     def observe(self, account: str, links: Iterable[Link], observed_at: datetime) -> None:
-        """Keep links as they are now, what changed of them, and their totals."""
+        """Keep links as they are now, what changed of them, and their totals.
+
+        Totals that are kept of that instant already stay as they are.
+        """
         for link in links:
             if link.key:
                 self._keep(account, link, observed_at)
             if link.clicks is not None:
                 self._connection.execute(
-                    "INSERT OR REPLACE INTO totals VALUES (?, ?, ?, ?, ?)",
+                    "INSERT OR IGNORE INTO totals VALUES (?, ?, ?, ?, ?)",
                     (account, format_utc(observed_at), link.key, link.clicks, link.unique_clicks),
                 )
 
@@ -99,6 +102,14 @@ class Links:
         )
         return {key: clicks for key, clicks, _ in rows}
 
+    def latest_instant(self, account: str, until: datetime) -> datetime | None:
+        """When the account's latest totals were observed, `until` then (in)."""
+        (found,) = self._connection.execute(
+            "SELECT max(observed_at) FROM totals WHERE account = ? AND observed_at <= ?",
+            (account, format_utc(until)),
+        ).fetchone()
+        return parse_utc(found) if found else None
+
     def made_here(self, account: str) -> list[str]:
         """The links that were made here, the oldest first.
 
@@ -110,6 +121,15 @@ class Links:
             (account,),
         )
         return [link for (link,) in rows]
+
+    def keys_without_id(self, account: str) -> list[str]:
+        """The keys of the links to which the service gave no id, the oldest first."""
+        rows = self._connection.execute(
+            "SELECT key FROM links WHERE account = ? AND link_id IS NULL "
+            "ORDER BY first_seen_at, key",
+            (account,),
+        )
+        return [key for (key,) in rows]
 
     def ids_there(self, account: str) -> list[str]:
         """The service's ids of the links that aren't gone from it, as far as is known."""

@@ -1,5 +1,6 @@
 """Links with their totals over time, as a page for the web shows them."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from storage.schema import quoted
 #: For so many days before the latest totals, those nearest to the hour of the latest are read.
 _DAYS_BACK = 14
 _DAY = timedelta(days=1)
-_LINK = ("key", "link_id", "link", "title", "group", "host", "created_at")
+_LINK = ("key", "link_id", "link", "destination", "title", "group", "host", "created_at")
 
 
 class Snapshot(NamedTuple):
@@ -30,7 +31,7 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LinkHistory:
-    """A link as it is now, with its totals at the latest instant and a day before each other.
+    """A link as it is now, with its latest totals, and those of about each day before.
 
     There are no totals where the service gave none. Times of the service are its own text.
     """
@@ -38,6 +39,7 @@ class LinkHistory:
     key: str
     link_id: str | None = None
     link: str | None = None
+    destination: str | None = None
     title: str | None = None
     group: str | None = None
     host: str | None = None
@@ -58,6 +60,13 @@ class Standings:
         ).fetchone()
         return found is not None
 
+    def has_links(self, account: str) -> bool:
+        """Whether the account has any link that isn't gone from the service."""
+        found = self._connection.execute(
+            "SELECT 1 FROM links WHERE account = ? AND gone_at IS NULL LIMIT 1", (account,)
+        ).fetchone()
+        return found is not None
+
     def links(self, account: str, now: datetime) -> Iterator[LinkHistory]:
         """The account's links that aren't gone from the service, by key.
 
@@ -65,6 +74,7 @@ class Standings:
         """
         columns = ", ".join(map(quoted, _LINK))
         instants = self._instants(account, now)
+        older = self._older_latest(account, instants[-1]) if instants else {}
         rows = self._connection.execute(
             f"SELECT {columns}, observed_at, clicks, unique_clicks FROM links LEFT JOIN "
             "(SELECT * FROM totals WHERE account = ? "
@@ -79,10 +89,38 @@ class Standings:
                 for taken_at, clicks, unique_clicks in (row[len(_LINK) :] for row in of_link)
                 if taken_at is not None
             )
+            latest = older.get(of_link[0][0])
+            if latest and latest not in snapshots:
+                snapshots += (latest,)
             yield LinkHistory(
                 **dict(zip(_LINK, of_link[0], strict=False)),  # the columns of the totals follow
                 snapshots=snapshots,
             )
+
+    def _older_latest(self, account: str, latest: str) -> dict[str, Snapshot]:
+        """The own latest totals of each link that has none of the `latest` instant, by key.
+
+        The service may not have told them then, or the run was ended amid them. Each instant
+        before is looked at for those that are still missing: most are found in the first.
+        """
+        rows = self._connection.execute(
+            "SELECT key FROM links WHERE account = ? AND gone_at IS NULL AND NOT EXISTS (SELECT 1 "
+            "FROM totals WHERE (account, observed_at, key) = (links.account, ?, links.key))",
+            (account, latest),
+        )
+        missing = {key for (key,) in rows}
+        found: dict[str, Snapshot] = {}
+        instant = self._instant("max", "<", account, parse_utc(latest))
+        while missing and instant is not None:
+            rows = self._connection.execute(
+                "SELECT totals.key, clicks, unique_clicks FROM json_each(?) CROSS JOIN totals "
+                "ON (account, observed_at, totals.key) = (?, ?, value)",
+                (json.dumps([*missing]), account, format_utc(instant)),
+            )
+            found |= {key: Snapshot(instant, *totals) for key, *totals in rows}
+            missing -= found.keys()
+            instant = self._instant("max", "<", account, instant)
+        return found
 
     def _instants(self, account: str, now: datetime) -> list[str]:
         """The latest instant at which totals were seen, and of each day before it the nearest.

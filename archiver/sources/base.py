@@ -74,8 +74,14 @@ class Paging(Protocol):
     def fetch(self, reader: ClickReader, window: Window) -> Fetched | Split: ...
 
 
+#: Longer ones not every browser takes; a link that was made to be short has some twenty.
+_LONGEST_LINK = 2000
+
+
 def is_link(text: str) -> bool:
     """Whether a service's answer can be the link that it was to make, and not half of one."""
+    if len(text) > _LONGEST_LINK:
+        return False
     try:
         parts = urlsplit(text)
         host = parts.hostname

@@ -37,6 +37,7 @@ _MISSED_IN_A_ROW = 3
 _UNANSWERED_IN_A_ROW = 10
 
 
+_NO_ERROR = frozenset({"", "0", "0.0", "false", "none", "null"})
 _MAY_EXIST = "The link may have been made: look at the service before you make it again"
 
 
@@ -157,16 +158,21 @@ class LinkbeeLinks:
             # A text may say no to the login: asked again, it could be locked.
             is_refusal = answer.status in {401, 403} or is_plain_text(head_of(answer.body))
             raise RefusedError(text) if is_refusal else WindowError(text)
-        if str(document.get("error") or "0") != "0":
-            said = quoted_of_digest(str(document.get("msg")), self._password)
+        if _text_of(document.get("error")).lower() not in _NO_ERROR:
+            said = _text_of(document.get("msg"))
+            reason = quoted_of_digest(said, self._password) if said else "nothing more"
             raise _OneRefusedError(
                 f"Linkbee refuses {task}. Check the account's login, its password and its links; "
-                f"it says {said}"
+                f"it says {reason}"
             )
         value = document.get(task)
         if not isinstance(value, str) or not value:
             raise WindowError(f"Linkbee's answer has no value of {task}")
         return value
+
+
+def _text_of(value: object) -> str:
+    return "" if value is None else str(value).strip()
 
 
 def _each_once(links: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from jobs.cli.context import Context
 @click.command()
 @click.pass_obj
 def command(context: Context) -> int:
-    """Check configuration, secrets, clock, service and storage; say what to do about each.
+    """Check configuration, secrets, clock, service, storage and pages; say what to do about each.
 
     A few small requests for each account; nothing is archived. The exit code is 2 where something
     is wrong here, 3 where it is wrong at the service or the disk.
@@ -23,7 +23,7 @@ def command(context: Context) -> int:
 
     findings = []
     for finding in check(context.load(), context.password, system_clock):
-        mark = "ok  " if finding.place == "well" else "FAIL"
+        mark = {"well": "ok  ", "odd": "warn"}.get(finding.place, "FAIL")
         show(f"{mark}  {finding.subject}: {finding.text}")
         findings.append(finding)
     return exit_code(findings)

@@ -10,6 +10,13 @@ from jobs.cli.context import Context
 from jobs.cli.options import accounts_option
 
 
+def _file(_: click.Context, __: click.Parameter, output: Path | None) -> Path | None:
+    """The file that is named, if one is; "-" is stdout, as for other programs."""
+    if output == Path():
+        raise click.BadParameter("it is empty. Name a file, or leave it out for stdout.")
+    return None if output == Path("-") else output
+
+
 @click.command()
 @click.argument("what", type=click.Choice(["clicks", "links", "totals"]))
 @accounts_option
@@ -27,7 +34,8 @@ from jobs.cli.options import accounts_option
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Where to; it appears whole or not at all. Without it, stdout.",
+    callback=_file,
+    help="Where to; it appears whole or not at all. Without it, or with -, stdout.",
 )
 @click.pass_obj
 def command(
@@ -43,6 +51,9 @@ def command(
 
     The service isn't asked: this works without a network, long after the service is gone. Times
     are ISO 8601, in the account's time zone where they have no offset.
+
+    CSV has every value as it is. Import it as text: a spreadsheet may take one that begins with =,
+    +, - or @ for a formula, and anybody who clicks can send one.
 
     \b
     Example:

@@ -92,5 +92,8 @@ class _Bars:
             self._progress.remove_task(task)
         self._tasks.clear()
 
+    def fail(self, account: str, error: str) -> None:
+        """The log says it: there is no bar any more."""
+
     def _show(self, name: str, total: int) -> None:
         self._tasks[name] = self._progress.add_task(name, total=total, told="")

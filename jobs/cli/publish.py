@@ -23,6 +23,7 @@ def command(context: Context) -> int:
     from jobs.cli.output import show
     from jobs.logs import tell
     from jobs.publish import publish, told
+    from jobs.summary import counted
     from jobs.turn import system_clock
 
     config = context.load()
@@ -33,8 +34,7 @@ def command(context: Context) -> int:
         config, [account.name for account in config.accounts], system_clock()
     ):
         if published.error is None:
-            links = "1 link" if published.links == 1 else f"{published.links:,} links"
-            show(f"{published.page.output}: {links}")
+            show(f"{published.page.output}: {counted(published.links, 'link')}")
         else:
             for line in told(published.page, published.error).splitlines():
                 tell(logging.ERROR, line)

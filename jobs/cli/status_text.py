@@ -18,6 +18,10 @@ def as_text(status: Mapping[str, Any]) -> str:
 
 def _account(account: Mapping[str, Any]) -> Iterator[str]:
     yield f"{account['name']} ({account['service']})"
+    if account["service"] == "linkbee":
+        yield f"  links     {account['links']:,}, with their totals; there is no log of clicks"
+        yield from _runs(account)
+        return
     if account["clicks"]:
         yield (
             f"  clicks    {account['clicks']:,} on {account['links']:,} links, "
@@ -30,6 +34,10 @@ def _account(account: Mapping[str, Any]) -> Iterator[str]:
     yield from _unasked(account["covered"], account["gaps"])
     if account["behind_seconds"] is not None:
         yield f"  behind    {timedelta(seconds=account['behind_seconds'])}"
+    yield from _runs(account)
+
+
+def _runs(account: Mapping[str, Any]) -> Iterator[str]:
     yield f"  last run  {_run(account['last_run'])}"
     if account["last_success"]:
         yield f"  success   {account['last_success']}"

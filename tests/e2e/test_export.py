@@ -108,6 +108,7 @@ def test_what_cannot_be_meant_is_refused(link_archiver, arguments, said, begun) 
         (["visits"], "'visits' is not"),
         ([], "Missing argument"),
         (["clicks", "--output", "."], "File '.' is a directory"),
+        (["clicks", "--output", ""], "it is empty. Name a file, or leave it out for stdout"),
     ],
 )
 def test_a_call_that_means_nothing(link_archiver, arguments, said) -> None:
@@ -160,6 +161,14 @@ def test_no_archive_yet(link_archiver) -> None:
     assert told.out == ""
     assert (link_archiver.folder / "clicks.csv").read_text() == ",".join(FIELDS) + "\n"
     assert not archive.directory.exists()
+
+
+def test_a_dash_is_stdout(link_archiver) -> None:
+    """As for other programs: no file has that name."""
+    TestArchive(link_archiver.folder, "http://127.0.0.1:1/")
+    told = link_archiver("export", "clicks", "--format", "csv", "--output", "-")
+    assert told.out == ",".join(FIELDS) + "\n"
+    assert not (link_archiver.folder / "-").exists()
 
 
 def test_a_file_appears_whole_or_not_at_all(link_archiver, archive) -> None:

@@ -52,6 +52,21 @@ def test_the_console_script_is_the_module(link_archiver, arguments) -> None:
         assert module.err.startswith("Usage: link-archiver")
 
 
+def test_the_options_of_make_link_come_in_order(link_archiver) -> None:
+    """What links have at Linktrack, then Linkbee's; each says what it takes."""
+    told = link_archiver("make-link", "--help").out
+    names = [
+        "--account A ",
+        "--title TEXT ",
+        "--alert-at NUMBER ",
+        "--is-active ",
+        "--ad ",
+        "--cat ",
+    ]
+    places = [told.index(name) for name in (f"  {name}" for name in names)]
+    assert places == sorted(places)
+
+
 def test_the_version(link_archiver) -> None:
     """It is the package's."""
     assert link_archiver("--version").out == f"link-archiver, version {__version__}\n"

@@ -79,6 +79,18 @@ def test_ended_after_the_answer(link_archiver) -> None:
     assert [each["link"] for each in exported(archive, "links")] == [MADE]
 
 
+def test_a_link_that_cannot_be_printed_is_named(link_archiver) -> None:
+    """On stderr, and that it is kept: made again, it would be two."""
+    to_a_full_disk = ["sh", "-c", 'exec "$@" >/dev/full', "sh"]
+    with scripted(lambda _: Reply(MADE.encode())) as address:
+        archive = TestArchive(link_archiver.folder, address)
+        told = link_archiver("make-link", "--account", "acme", URL, code=3, before=to_a_full_disk)
+    assert told.err.startswith(
+        f"link-archiver: made {MADE}, and kept it (`export links`), but can't write to stdout: "
+    )
+    assert [each["link"] for each in exported(archive, "links")] == [MADE]
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [(["http://e.example/\udcff"], "the URL"), (["--title", "\udce4", URL], "--title")],
@@ -126,6 +138,41 @@ def test_half_a_link_that_looks_like_one_is_found_out(link_archiver) -> None:
     assert told.out == "http://127.0.0.1/.1f\n"
     [link] = exported(archive, "links")
     assert (link["id"], link["link"]) == ("51", "http://127.0.0.1/.1f")
+
+
+def _make_listed(link_archiver, url: str, destination: str | None, code: int = 0):
+    """Make a link at a service that lists it with this destination."""
+    listed = [{"id": "1", "link": MADE, "external_url": destination}]
+    page = json.dumps({"error": 0, "total": 1, "links": listed}).encode()
+    with scripted(lambda asked: Reply(MADE.encode() if "external_url" in asked else page)) as at:
+        archive = TestArchive(link_archiver.folder, at, format="json")
+        told = link_archiver("make-link", "--account", "acme", url, code=code)
+    return told, exported(archive, "links")
+
+
+def test_somebody_else_s_link_is_not_taken_for_ours(link_archiver) -> None:
+    """What the service lists with another destination isn't the link that was to be made."""
+    told, links = _make_listed(link_archiver, URL, "https://other.example/", code=3)
+    assert told.out == ""
+    assert f"the service's answer is {MADE}, which it lists with another destination" in told.err
+    assert "before you make it again" in told.err
+    assert links == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "listed"),
+    [
+        ("https://example.com", "https://example.com/"),
+        ("HTTPS://Example.COM/a b", "https://example.com/a%20b"),
+        ("https://bücher.example/ü", "https://xn--bcher-kva.example/%C3%BC"),
+        ("https://example.com/", None),
+    ],
+)
+def test_a_destination_may_be_written_otherwise(link_archiver, asked, listed) -> None:
+    """As services write addresses: it is the same one."""
+    told, [link] = _make_listed(link_archiver, asked, listed)
+    assert told.out == f"{MADE}\n"
+    assert link["link"] == MADE
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Links and totals beside the clicks: Linktrack's and Linkbee's, and links that are made here."""
 
+import json
 import os
 import signal
 import time
@@ -17,6 +18,7 @@ from archiver.config import load_config
 from archiver.errors import AccountError
 from jobs.make_link import make_link
 from jobs.signals import EndedBySignal, signals_as_exceptions
+from jobs.summary import done_for
 from refserver.app import create_app
 from refserver.serving import running
 from refserver.shortlinks import add_short_link
@@ -196,6 +198,15 @@ def test_linkbee_keeps_hits_of_each_link_and_of_the_account(utc, tmp_path):
     assert dict(totals[3:]) == second
 
 
+def test_a_linkbee_report_speaks_of_totals(utc, tmp_path):
+    """Also where it failed."""
+    utc.open_account()
+    with counted(utc) as (address, _):
+        archive = linkbee(tmp_path / "a", address, [])
+        told = [done_for(archive.run(NOON, password).accounts[0]) for password in (PASSWORD, "x")]
+    assert told == ["complete, 1 total", "failed, 0 totals"]
+
+
 def test_a_linkbee_link_that_is_refused_harms_no_other(utc, tmp_path):
     """It is named with the remedy, each run; the others and the account's total are kept."""
     utc.open_account()
@@ -265,6 +276,58 @@ def test_a_linkbee_link_is_one_however_it_is_written(utc, tmp_path):
         archive.run(NOON)
     assert len(asked) == 3
     assert [each["link"] for each in exported(archive, "links")] == [made]
+
+
+@pytest.mark.parametrize("first", ["hash", "whole"])
+def test_a_linkbee_link_that_is_written_otherwise_goes_on(utc, tmp_path, first):
+    """Its hash alone and its whole address are one link, with one history, on pages too."""
+    utc.open_account()
+    page = '\n[[pages]]\naccount = "acme"\noutput = "{}.html"\n{}\n'
+    with counted(utc) as (address, _):
+        code = add_short_link(utc.database, "https://f.example/", account_id=utc.account_id)
+        whole = f"{address}/{code}"
+        written = [code, whole] if first == "hash" else [whole, code]
+        for days, link in enumerate(written):
+            archive = linkbee(tmp_path / "a", address, [link])
+            with archive.path.open("a") as file:
+                file.write(page.format("all", "") + page.format("named", f'links = ["{link}"]'))
+            assert archive.run(NOON + days * DAY).outcome == "complete"
+        assert (_shown(archive, "all"), _shown(archive, "named")) == ({whole}, {whole})
+        _rename_short_link(utc, code, "away")
+        archive.run(NOON + 2 * DAY)
+    [link] = exported(archive, "links")
+    assert (link["link"], link["gone_at"]) == (whole, "2025-09-07T12:00:00Z")
+    totals = [each["link"] for each in exported(archive, "totals")]
+    assert totals == [None, whole] * 2 + [None]
+
+
+def test_a_linkbee_link_that_was_taken_out_leaves_the_page(utc, tmp_path):
+    """Unless the page names it; one that was made here stays."""
+    utc.open_account()
+    with counted(utc) as (address, _):
+        codes = [
+            add_short_link(utc.database, "https://f.example/", account_id=utc.account_id)
+            for _ in range(2)
+        ]
+        one, two = (f"{address}/{code}" for code in codes)
+        archive = linkbee(tmp_path / "a", address, [one, two])
+        config = load_config(archive.path)
+        options = {"external_url": "https://f.example/"}
+        made = make_link(config, config.accounts[0], PASSWORD, options, NOON)
+        archive.run(NOON)
+        archive = linkbee(tmp_path / "a", address, [codes[1]])
+        with archive.path.open("a") as file:
+            file.write('\n[[pages]]\naccount = "acme"\noutput = "all.html"\n')
+            file.write('\n[[pages]]\naccount = "acme"\noutput = "named.html"\n')
+            file.write(f"links = [{codes[0]!r}]\n")
+        archive.run(NOON + DAY)
+    assert _shown(archive, "all") == {two, made}
+    assert _shown(archive, "named") == {one}
+
+
+def _shown(archive: TestArchive, page: str) -> set[str]:
+    entries = json.loads(archive.path.with_name(f"{page}.json").read_bytes())["entries"]
+    return {entry["link"] for entry in entries}
 
 
 def _rename_short_link(service: Service, code: str, new: str) -> None:

@@ -108,6 +108,69 @@ def test_a_list_of_links_that_is_short_is_told_as_links(tmp_path):
     assert error == f"{said}. It is fetched at the next run"
 
 
+def test_a_linktrack_link_that_cannot_be_read_is_named(tmp_path):
+    """Each run; the others' totals are kept, and it isn't taken for gone."""
+
+    def script(asked):
+        if "sort" not in asked:
+            return Reply(b'{"error":0,"total":0,"history":[]}')
+        bad = "1,234" if len(runs) == 2 else "5"
+        listed = [{"id": "1", "clicks": "4"}, {"id": "2", "clicks": bad}, {"id": "3"}]
+        return Reply(json.dumps({"error": 0, "total": 3, "links": listed}).encode())
+
+    runs = []
+    with scripted(script) as url:
+        archive = TestArchive(tmp_path / "a", url, totals=True, format="json")
+        for days in range(3):
+            runs.append(days)
+            account = archive.run(NOON + days * DAY).accounts[0]
+            if len(runs) == 2:
+                assert account.errors == [
+                    "links and totals: 2: the service's answer has no number as its clicks"
+                ]
+            else:
+                assert account.outcome == "complete"
+    assert _gone(archive) == []
+    told = [(each["link_id"], each["observed_at"][8:10]) for each in exported(archive, "totals")]
+    assert told == [("1", "05"), ("2", "05"), ("1", "06"), ("1", "07"), ("2", "07")]
+
+
+@pytest.mark.parametrize("states_total", [True, False])
+def test_a_service_that_gives_first_pages_only_has_totals(tmp_path, states_total):
+    """Those of its first links, and of the others those that have archived clicks; that any more
+    can't be had is said each run, and none is taken for gone.
+    """
+    listed = [{"id": str(number), "clicks": "4"} for number in range(1500)]
+    clicks = [
+        {"id": str(number), "link_id": str(number), "clicked_at": "2025-09-05 11:00:00"}
+        for number in (999, 1000, 1499)
+    ]
+
+    def script(asked):
+        name, records = ("links", listed) if "sort" in asked else ("history", clicks)
+        ids = asked["link_id"].split(",") if "link_id" in asked else None
+        chosen = [each for each in records if ids is None or each["id"] in ids]
+        if name == "history":
+            chosen = [
+                each for each in chosen if asked["start"] <= each["clicked_at"] <= asked["end"]
+            ]
+        stated = {"total": len(chosen)} if states_total or name == "history" else {}
+        return Reply(json.dumps({"error": 0, **stated, name: chosen[:1000]}).encode())
+
+    with scripted(script) as url:
+        settings = {"totals": True, "format": "json", "pagination": "bisect", "settle": "0s"}
+        archive = TestArchive(tmp_path / "a", url, **settings)
+        for days in range(2):
+            account = archive.run(NOON + days * DAY).accounts[0]
+            assert account.outcome == "partial"
+            [error] = account.errors
+            assert "its first 1,000 links only, whatever offset is asked for" in error
+            assert account.totals == 1002
+    assert _gone(archive) == []
+    latest = [each["link_id"] for each in exported(archive, "totals")][-1002:]
+    assert set(latest) == {str(number) for number in [*range(1001), 1499]}
+
+
 @pytest.mark.parametrize(
     "bad",
     [

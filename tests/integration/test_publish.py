@@ -15,6 +15,7 @@ from archiver.model import Link
 from jobs import daily
 from jobs.archiving import Job
 from jobs.publish import publish
+from jobs.turn import Observers
 from refserver.database import NewClick
 from storage.opening import open_archive
 from storage.standings import open_standings
@@ -181,6 +182,39 @@ def test_a_page_that_fails_harms_nothing_else(pages):
     assert pages.written() == {"two.html", "two.json"}
 
 
+def test_pages_are_written_when_every_account_had_its_turn(utc, tmp_path):
+    """A template that takes its time keeps no other account from being archived, nor its page;
+    what goes wrong with one is told, and in the ledger, as of its account's run.
+    """
+    utc.populate(80, START, NOON, links=3)
+    told = []
+
+    class Watching(Observers):
+        def end(self, report):
+            told.append(report.name)
+
+        def fail(self, account, error):
+            told.append((account, error.partition(": ")[2]))
+
+    with utc.serving() as url:
+        pages = Pages(TestArchive(tmp_path / "a", url, totals=True, names=("acme", "bees")))
+        pages.archive.path.with_name("ours.html").write_text("{{ oops }}", encoding="utf-8")
+        pages.add(template="ours.html")
+        pages.add("public/two.html", account="bees")
+        config = load_config(pages.archive.path)
+        passwords = dict.fromkeys(pages.archive.names, PASSWORD)
+        job = Job("run", config, passwords, daily.plan, lambda: NOON, Watching())
+        one, two = job.execute().accounts
+    reason = f"{pages.archive.path.with_name('ours.html')}, line 1: 'oops' is undefined. Mend the"
+    assert told == ["acme", "bees", ("acme", f"{reason} template")]
+    assert (one.outcome, two.outcome) == ("partial", "complete")
+    assert pages.archive.query("SELECT account, outcome, errors, error FROM runs") == [
+        ("acme", "partial", 1, one.error),
+        ("bees", "complete", 0, None),
+    ]
+    assert pages.written() == {"two.html", "two.json"}
+
+
 def test_what_was_published_stays_until_there_is_better(pages):
     """A template that has become wrong leaves the page, and its JSON, as they were."""
     ours = pages.archive.path.with_name("ours.html")
@@ -319,15 +353,51 @@ def test_a_page_is_not_emptied_where_the_archive_is_away(pages, has_json):
     assert [published.error for published in publish(config, ["acme"], NOON)] == [None]
 
 
-def test_a_page_of_links_that_are_all_gone_is_empty(utc, pages):
-    """The archive knows them: then an empty page is the truth."""
+def test_a_page_is_not_emptied_by_a_service_that_lists_nothing(utc, pages):
+    """It may have lost its links: the page stays, and it is said, each run."""
     pages.add()
+    pages.add("public/group.html", group="nobody's")
     pages.archive.run(NOON)
+    before = pages.html(), pages.json()
     with utc.database.writing() as connection:
         connection.execute("DELETE FROM clicks")
         connection.execute("DELETE FROM links")
+    for days in (1, 2):
+        [error] = pages.archive.run(NOON + days * DAY).accounts[0].errors
+        assert "the service has no link of account acme any more, and the page that is" in error
+        assert (pages.html(), pages.json()) == before
+    assert pages.json("group")["entries"] == []
+    for file in pages.folder.iterdir():
+        file.unlink()
+    assert pages.archive.run(NOON + 3 * DAY).outcome == "complete"
+    assert pages.json()["entries"] == []
+
+
+def test_a_page_whose_links_went_elsewhere_is_empty(utc, pages):
+    """The account has others: then an empty page is the truth."""
+    with utc.database.writing() as connection:
+        connection.execute("UPDATE links SET \"group\" = 'contest'")
+    pages.add(group="contest")
+    pages.archive.run(NOON)
+    assert len(pages.json()["entries"]) > 0
+    with utc.database.writing() as connection:
+        connection.execute("UPDATE links SET \"group\" = 'elsewhere'")
     assert pages.archive.run(NOON + DAY).outcome == "complete"
     assert pages.json()["entries"] == []
+
+
+@pytest.mark.parametrize("name", ["contest.html", "contest.json"])
+def test_neither_file_is_replaced_where_one_cannot_be(pages, name):
+    """The page and its JSON say the same: a folder in the place of one keeps both as they were."""
+    pages.add()
+    pages.archive.run(NOON)
+    (pages.folder / name).unlink()
+    (pages.folder / name).mkdir()
+    [other] = [file for file in pages.folder.iterdir() if file.is_file()]
+    before = other.read_bytes()
+    [error] = pages.archive.run(NOON + DAY).accounts[0].errors
+    assert f"can't write {pages.folder / name}: it is a folder" in error
+    assert other.read_bytes() == before
 
 
 def test_half_a_character_fails_its_page_alone(pages):
@@ -400,7 +470,7 @@ def test_publish_before_the_first_run(command):
     [
         ({"output": "absent/x.html"}, 3, "absent/x.html: the folder "),
         ({"output": "public/x.html", "template": "absent.html"}, 2, "no template absent.html"),
-        ({"output": "public"}, 3, "public: can't write "),
+        ({"output": "public"}, 3, "public: it is a folder. Move it"),
     ],
 )
 def test_publish_goes_on_after_a_page_that_fails(command, wrong, code, said):

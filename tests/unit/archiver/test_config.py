@@ -585,6 +585,13 @@ def test_pages_with_one_output(problems):
     assert problems(text) == ["pages[1].output: is pages[0]'s output too. Change it"]
 
 
+def test_a_page_in_the_place_of_the_metrics(problems):
+    """One file can't be both, however its path is written."""
+    text = LINKTRACK + PAGE.replace("contest.html", "run.prom")
+    metrics = '[notify]\nmetrics_file = "./public//run.prom"\n'
+    assert problems(text + metrics) == ["pages[0].output: is notify.metrics_file too. Change it"]
+
+
 @pytest.mark.parametrize(
     "cron",
     [

@@ -125,6 +125,38 @@ def test_a_link_that_is_refused_harms_no_other(fetch):
     assert "unknown link" in found[2].reason
 
 
+@pytest.mark.parametrize("error", [0, 0.0, "0", "0.0", "", None, False, "false"])
+def test_no_error_is_said_in_many_ways(fetch, error):
+    """A number, a text, or nothing."""
+    found, failure = fetch(lambda _: hits(7, error=error))
+    assert failure is None
+    assert [link.clicks for link in found] == [7] * 4
+
+
+@pytest.mark.parametrize("error", [1, "1", True, {}, [], {"code": 0}, "yes"])
+@pytest.mark.parametrize("msg", [None, ""])
+def test_what_is_none_of_them_is_an_error(fetch, error, msg):
+    """Though there are hits; and where it gives no reason, that is said."""
+    found, failure = fetch(lambda _: hits(7, error=error, msg=msg))
+    assert found == []
+    assert isinstance(failure, RefusedError)
+    assert str(failure).endswith("it says nothing more")
+
+
+@pytest.mark.parametrize(("length", "is_taken"), [(2000, True), (2001, False), (10**6, False)])
+def test_a_link_has_a_length(length, is_taken):
+    """No browser takes much longer ones, and a page would show them whole."""
+    link = "http://linkbee.com/".ljust(length, "a")
+    answer = Reply(json.dumps({"error": 0, "quicken": link}).encode())
+    with scripted(lambda _: answer) as url, closing(Transport(method="get")) as transport:
+        links = LinkbeeLinks(base_url=url, login="", password="", transport=transport)
+        if is_taken:
+            assert links.quicken("x").link == link
+        else:
+            with pytest.raises(AccountError, match="no link"):
+                links.quicken("x")
+
+
 def test_a_made_link_that_is_half_a_text_is_told():
     """A text in place of JSON may be the link all the same: it may have been made."""
     with (

@@ -8,7 +8,7 @@ import pytest
 from support.scripted import Reply, scripted
 
 from archiver.errors import UnstableError, WindowError
-from archiver.model import Link
+from archiver.model import Link, MissedLink
 from archiver.sources import linktrack_links
 from archiver.sources.linktrack_client import LinktrackClient
 from archiver.sources.linktrack_links import LinktrackLinks
@@ -34,10 +34,11 @@ class Service:
 
 
 @pytest.fixture
-def fetch() -> Iterator[Callable[[Service], list[Link]]]:
+def read() -> Iterator[Callable[[Service], Iterator[Link | MissedLink]]]:
+    """Reads a service's links one by one."""
     with ExitStack() as stack:
 
-        def fetched(service: Service) -> list[Link]:
+        def each(service: Service) -> Iterator[Link | MissedLink]:
             client = LinktrackClient(
                 base_url=stack.enter_context(scripted(service)),
                 login="acme-api",
@@ -45,9 +46,14 @@ def fetch() -> Iterator[Callable[[Service], list[Link]]]:
                 transport=stack.enter_context(closing(Transport())),
                 form="json",
             )
-            return list(LinktrackLinks(client).fetch_links([], lambda *_: None))
+            return LinktrackLinks(client).fetch_links([], lambda *_: None)
 
-        yield fetched
+        yield each
+
+
+@pytest.fixture
+def fetch(read) -> Callable[[Service], list[Link | MissedLink]]:
+    return lambda service: list(read(service))
 
 
 def new_links(offset: int) -> list[dict[str, object]]:
@@ -117,21 +123,45 @@ def test_an_unknown_field_without_a_value_is_nothing(fetch, nothing):
 
 
 @pytest.mark.parametrize(
-    "record",
+    ("record", "named", "reason"),
     [
-        {},
-        {"id": ""},
-        {"id": ["1"]},
-        {"id": "1", "title": {"text": "x"}},
-        {"id": "1", "clicks": "many"},
-        {"id": "1", "clicks": "-1"},
-        {"id": "1", "clicks": "9" * 30},
-        {"id": "1", "clicks": True},
-        {"id": "1", "deep": json.loads("[" * 300 + "]" * 300)},
+        ({}, "number 2 of the list", "neither an id nor a link"),
+        ({"id": ""}, "number 2 of the list", "neither an id nor a link"),
+        ({"id": ["1"]}, "number 2 of the list", "something else than text as its id"),
+        ({"id": "1", "title": {"text": "x"}}, "1", "something else than text as its title"),
+        ({"link": "http://l/.1", "clicks": "many"}, "http://l/.1", "no number as its clicks"),
+        ({"id": "1", "clicks": "-1"}, "1", "no number as its clicks"),
+        ({"id": "1", "clicks": "1,234"}, "1", "no number as its clicks"),
+        ({"id": "1", "clicks": 5.0}, "1", "no number as its clicks"),
+        ({"id": "1", "unique_clicks": "9" * 30}, "1", "no number as its unique_clicks"),
+        ({"id": "1", "clicks": True}, "1", "something else than text as its clicks"),
+        ({"id": "1", "deep": json.loads("[" * 300 + "]" * 300)}, "1", "nested"),
     ],
-    ids=range(9),
+    ids=range(11),
 )
-def test_a_link_that_cannot_be_understood_is_an_error_of_ours(fetch, record):
-    """Of the totals, which are kept the next time: nothing is made up."""
-    with pytest.raises(WindowError):
-        fetch(Service(lambda offset: [] if offset else [record]))
+def test_a_link_that_cannot_be_understood_is_named(fetch, record, named, reason):
+    """By its id, its address or its place, and why; nothing is made up, the others are there."""
+    good = [{"id": "7", "clicks": "3"}, {"id": "8", "clicks": "4"}]
+    service = Service(lambda offset: [] if offset else [good[0], record, good[1]])
+    one, missed, two = fetch(service)
+    assert (one, two) == (Link("7", "7", clicks=3), Link("8", "8", clicks=4))
+    assert isinstance(missed, MissedLink)
+    assert missed.link == named
+    assert reason in missed.reason
+
+
+@pytest.mark.parametrize("total", [None, 1500])
+def test_a_service_that_gives_its_first_page_only(read, total):
+    """Its links are given, then it is said that there may be more, and why."""
+    links = [{"id": str(number)} for number in range(1000)]
+    service = Service(lambda _: links, total=lambda _: total)
+    given = read(service)
+    assert [next(given).link_id for _ in links] == [link["id"] for link in links]
+    with pytest.raises(WindowError, match=r"its first 1,000 links only, whatever offset"):
+        next(given)
+    assert service.asked == 2
+
+
+def test_a_first_page_that_is_not_full_is_all(fetch):
+    """Though it comes again, whatever offset is asked for, and no total is stated."""
+    assert len(fetch(Service(lambda _: new_links(0)))) == 10

@@ -6,7 +6,7 @@ import pytest
 from support.scripted import Reply, scripted
 
 from archiver.config import load_config
-from archiver.model import Window
+from archiver.model import Link, Window
 from archiver.store import Commit
 from jobs.check import check, exit_code
 from storage.opening import open_archive
@@ -109,3 +109,54 @@ def test_changed_settings_are_wrong_here(findings, tmp_path, covered) -> None:
         assert exit_code(found) == 2
     found = findings(datetime.now(UTC), '[archive]\nstore = "jsonl"\n')
     assert any("begun as 'sqlite'" in each.text for each in found) == covered
+
+
+def _of_pages(findings, tmp_path, *pages: str) -> list[tuple[str, str]]:
+    tables = (f'[[pages]]\naccount = "acme"\n{page}\n' for page in pages)
+    found = findings(datetime.now(UTC), "\n".join(tables))
+    return [(each.place, each.text) for each in found if each.subject.startswith("page ")]
+
+
+def test_pages_are_tried_and_none_is_written(findings, tmp_path) -> None:
+    """A template that is absent or wrong, a folder that isn't there, what must not be overwritten:
+    each in the words of `publish`.
+    """
+    (tmp_path / "wrong.html").write_text("{{ oops }}")
+    wrong, *others = _of_pages(
+        findings,
+        tmp_path,
+        'output = "a.html"\ntemplate = "wrong.html"',
+        'output = "b.html"\ntemplate = "absent.html"',
+        'output = "absent/c.html"',
+        'output = "archive/d.html"',
+        'output = "e.html"',
+    )
+    assert wrong[0] == "here"
+    assert "wrong.html, line 1: 'oops' is undefined" in wrong[1]
+    assert [place for place, _ in others] == ["here", "there", "here", "well"]
+    said = ("no template absent.html", "absent doesn't exist", "the archive, whose folder")
+    for (_, text), words in zip(others, (*said, "can be written, with 0 links"), strict=True):
+        assert words in text
+    assert not [path for path in tmp_path.iterdir() if path.name in {"e.html", "e.json"}]
+
+
+def test_what_a_page_asks_for_and_the_archive_does_not_know(findings, tmp_path) -> None:
+    """It may be meant, or misspelt: it is said, and the exit code is 0."""
+    pages = (
+        'output = "a.html"\ngroup = "contest"',
+        'output = "b.html"\ngroup = "kontest"',
+        'output = "c.html"\nlinks = ["17", "18"]',
+        'output = "d.html"\nhost = "go.example.com"',
+    )
+    assert {place for place, _ in _of_pages(findings, tmp_path, *pages)} == {"well"}
+    with open_archive(tmp_path / "archive", "sqlite") as archive, archive.transaction():
+        link = Link("17", link_id="17", link="http://l/.1", group="contest")
+        archive.links.observe("acme", [link], datetime.now(UTC))
+    known = "the archive knows no such links of account acme: "
+    assert _of_pages(findings, tmp_path, *pages) == [
+        ("well", "can be written, with 1 link"),
+        ("odd", f"{known}group kontest"),
+        ("odd", f"{known}links 18"),
+        ("odd", f"{known}host go.example.com"),
+    ]
+    assert exit_code(findings(datetime.now(UTC), f'[[pages]]\naccount = "acme"\n{pages[1]}')) == 0

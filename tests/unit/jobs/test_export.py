@@ -1,13 +1,25 @@
-"""A file that appears whole or not at all."""
+"""A file that appears whole or not at all; values that come back from CSV as they were."""
 
+import csv
+import io
 import os
 import stat
+from datetime import UTC, datetime
 from threading import Thread
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from support.clicks import texts, unhurried
 
 from archiver.errors import StoreError
-from jobs.export import output_file, whole_file
+from archiver.model import Link
+from jobs.export import Export, output_file, whole_file
+from storage.links import LINK_FIELDS
+from storage.opening import open_archive
+from storage.settings import IdentitySettings
+
+awkward = texts | st.text('\r\n",\0 ', min_size=1, max_size=4)
 
 
 def test_it_appears_when_it_is_whole(tmp_path) -> None:
@@ -87,3 +99,26 @@ def test_a_special_file_that_takes_nothing_is_told(tmp_path) -> None:
         output_file(link) as file,
     ):
         file.write(b"whole")
+
+
+@unhurried
+@given(st.lists(st.tuples(awkward, awkward), min_size=1, max_size=3))
+@example([("a\rb", "\r"), ("\n\r", 'x"\r"'), ("\0", "c")])
+def test_csv_gives_every_value_back(tmp_path_factory, titles) -> None:
+    """Line ends of whatever kind, quotes and NUL are part of a value; rows end by LF alone."""
+    folder = tmp_path_factory.mktemp("archive")
+    made = [
+        Link(str(number), link_id=str(number), title=title, group=group)
+        for number, (title, group) in enumerate(titles)
+    ]
+    with open_archive(folder, "sqlite") as archive, archive.transaction():
+        archive.settings.hold_account("acme", IdentitySettings("linktrack", "UTC", {}, "keep"))
+        archive.links.observe("acme", made, datetime(2026, 11, 19, tzinfo=UTC))
+    written = io.BytesIO()
+    Export("links", (), None, None, "csv").write(folder, written)
+    text = written.getvalue().decode()
+    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    assert tuple(header) == LINK_FIELDS
+    assert text.startswith(",".join(LINK_FIELDS) + "\n")
+    title, group = LINK_FIELDS.index("title"), LINK_FIELDS.index("group")
+    assert [(row[title], row[group]) for row in rows] == titles

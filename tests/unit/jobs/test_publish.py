@@ -1,6 +1,7 @@
 """A page's standing: which links, their ranks, how they fared; and what templates may do."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -266,6 +267,37 @@ def own(tmp_path: Path, text: str, name: str = "ours.html", guarded_as=lambda _:
     return made(shown, TemplateFiles(tmp_path / "ours.html", guarded_as), "contest.json")
 
 
+@pytest.mark.parametrize("own_template", [True, False])
+def test_what_cannot_be_shown_is_marked(tmp_path, own_template):
+    """Control characters are none of HTML's, wherever they come from; white space is."""
+    (tmp_path / "ours.html").write_text("{{ title }}{{ entries[0].title }}", encoding="utf-8")
+    template = TemplateFiles(tmp_path / "ours.html", lambda _: None) if own_template else None
+    shown = standing(
+        page(title="T\x1b"), [link("1", 1, title="a\0b\tc\x7f\x85d", link="http://\x08")]
+    )
+    html = made(shown, template, "c.json")
+    assert not set(html) & set("\0\x1b\x7f\x85\x08")
+    assert "a\ufffdb\tc\ufffd\ufffdd" in html
+    assert "T\ufffd" in html
+
+
+@pytest.mark.parametrize("title", [None, "", " ", "\t\n", "\u200b", "\0", "\u00a0"])
+def test_a_title_of_which_nothing_shows_is_none(title):
+    """The link stands in its place."""
+    [entry] = standing(page(), [link("1", 1, title=title, link="http://l/.1")]).entries
+    assert entry.title == "http://l/.1"
+
+
+def test_a_very_long_title_is_cut():
+    """To 500 characters, the last of which says so."""
+    titles = ["x" * 500, "x" * 501, "x" * 1_000_000]
+    given_links = [link(str(number), 1, title=title) for number, title in enumerate(titles)]
+    cut = "x" * 499 + "…"
+    assert [entry.title for entry in standing(page(), given_links).entries] == [
+        titles[0], cut, cut,
+    ]  # fmt: skip
+
+
 def test_an_own_template(tmp_path):
     """It has the documented variables and filters, includes its neighbours, and is escaped."""
     (tmp_path / "foot.txt").write_text("{{ json_name }} & co", encoding="utf-8")
@@ -293,7 +325,7 @@ def test_an_own_template_may_extend_ours(tmp_path):
     ("name", "reason"),
     [
         ("data.json", r"a template takes files that end in \.html, "),
-        (".hidden/x.txt", "a template takes files that end in"),
+        (".hidden/x.txt", "it is hidden, or in a hidden folder"),
         ("leads-out.txt", "it leads out of the template's folder"),
         ("guarded.txt", "it would show a secret"),
     ],
@@ -333,13 +365,27 @@ def test_an_own_template_has_parts_in_folders(tmp_path):
         ("{% include 'foot.txt' %}", "there is no template foot.txt in "),
         ("\n{% include 'broken.txt' %}", r"broken\.txt, line 2: "),
         ("\n{{ ''.__class__.__mro__ }}", r"ours\.html, line 2: access to attribute '__class__'"),
+        ("{{ ''.__class__ }}", r"is unsafe\. Mend the template"),
+        ("\n{% include 'bytes.txt' %}", r"ours\.html, line 2: bytes\.txt can't be read: 'utf-8'"),
     ],
 )
 def test_an_error_in_an_own_template(tmp_path, text, said):
     """Its file and line are named, and what is wrong; nothing of Python can be reached."""
     (tmp_path / "broken.txt").write_text("\n{{ nosuch }}", encoding="utf-8")
+    (tmp_path / "bytes.txt").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match=said):
         own(tmp_path, text)
+
+
+def test_an_own_template_that_loops_comes_to_an_end(tmp_path, monkeypatch):
+    """Its line is named; it may run for half a minute, and nothing is raised after that."""
+    monkeypatch.setattr("jobs.page._SECONDS", 0.2)
+    loops = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    with pytest.raises(ConfigError, match=r"ours\.html, line 2: it takes more than 0.2 seconds"):
+        own(tmp_path, "\n" + loops)
+    begun = time.process_time()
+    while time.process_time() - begun < 1.5:
+        pass
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])

@@ -20,6 +20,17 @@ def lines(covered: list[dict[str, str]], gaps: list[dict[str, str]]) -> list[str
     return [line for line in text.splitlines() if line.startswith("  unasked ")]
 
 
+def test_an_account_without_a_log_of_clicks() -> None:
+    """Its links are told, and no clicks, nor what of them is covered or missing."""
+    account = {**NOTHING, "service": "linkbee", "links": 1200, "covered": [], "gaps": []}
+    text = as_text({"archive": {"directory": "a", "store": "sqlite"}, "accounts": [account]})
+    assert text.splitlines()[2:] == [
+        "acme (linkbee)",
+        "  links     1,200, with their totals; there is no log of clicks",
+        "  last run  none yet: link-archiver run",
+    ]
+
+
 def test_a_hole_that_no_run_fills_is_shown_with_its_remedy() -> None:
     """Between two backfills there is time that nobody has asked for."""
     assert lines(days((0, 1), (3, 5)), []) == [

@@ -246,6 +246,18 @@ def test_raw_bytes_never_break_the_server(standing_server, body, query, path) ->
         assert answer.split()[1] in {b"400", b"401", b"404"}, answer
 
 
+@pytest.mark.parametrize("target", [b"http://[/.1", b"http://a]/x", b"http://[::1/.1", b"//[/.1"])
+def test_an_address_that_is_none_is_refused(standing_server, target, caplog) -> None:
+    """In a request line: an answer all the same, and nothing is logged as a defect."""
+    address = urlsplit(standing_server)
+    head = b"GET " + target + b" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=10) as client:
+        client.sendall(head)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.split()[1] in {b"400", b"404"}
+    assert "uncaptured" not in caplog.text
+
+
 def test_many_open_connections_leave_the_server_answering(serve, account_id) -> None:
     """Clients that keep theirs open, and ask nothing, keep nobody else out."""
     api = serve()
