@@ -144,7 +144,10 @@ def test_the_page_and_the_json_say_the_same(utc, pages):
     for row, entry in zip(table.rows[1:], entries, strict=True):
         link = [entry["link"]] if entry["link"] != entry["title"] else []
         assert row[0] == str(entry["rank"])
-        title = "".join("\ufffd" if category(c) == "Cc" else c for c in entry["title"])
+        title = "".join(
+            "\ufffd" if category(each) == "Cc" and each not in "\t\n\r" else each
+            for each in entry["title"]
+        )
         assert row[1].split() == " ".join([title, *link]).split()
         assert row[2].split()[0] == f"{entry['clicks']:,}"
         assert row[3].split()[0] == f"{entry['unique_clicks']:,}"
