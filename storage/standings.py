@@ -18,7 +18,7 @@ from storage.schema import quoted
 #: For so many days before the latest totals, those nearest to the hour of the latest are read.
 _DAYS_BACK = 14
 _DAY = timedelta(days=1)
-_LINK = ("key", "link_id", "link", "destination", "title", "group", "host", "created_at")
+_LINK = ("key", "link_id", "link", "title", "group", "host", "created_at", "destination")
 
 
 class Snapshot(NamedTuple):
@@ -39,11 +39,11 @@ class LinkHistory:
     key: str
     link_id: str | None = None
     link: str | None = None
-    destination: str | None = None
     title: str | None = None
     group: str | None = None
     host: str | None = None
     created_at: str | None = None
+    destination: str | None = None
     snapshots: tuple[Snapshot, ...] = ()  # the latest is the last
 
 

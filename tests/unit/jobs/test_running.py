@@ -167,7 +167,7 @@ def test_a_partial_run(run, heard, history):
     history.broken.add("2025-09-05")
     assert run().outcome == "partial"
     assert heard.signals == ["start", "fail"]
-    assert heard.text.startswith("run partial\nacme: partial, 1 new clicks")
+    assert heard.text.startswith("run partial\nacme: partial, 1 new click,")
 
 
 def test_warnings_are_told_with_a_success(run, heard):
