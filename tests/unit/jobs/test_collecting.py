@@ -1,0 +1,27 @@
+"""Circles of objects are looked for seldom while clicks come in, and as ever afterwards."""
+
+import gc
+
+import pytest
+
+from jobs.collecting import seldom_collecting
+
+
+def test_looks_seldom_and_not_at_what_was_there() -> None:
+    """Within, the threshold is high and what was there before is set aside."""
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+    with seldom_collecting():
+        assert gc.get_threshold()[0] > before[0]
+        assert gc.get_freeze_count() > frozen
+        assert gc.isenabled()
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
+
+
+def test_all_is_as_before_whatever_happened_within() -> None:
+    """An error changes nothing of that: a daemon goes on living."""
+    before = gc.get_threshold()
+    with pytest.raises(KeyError), seldom_collecting():
+        raise KeyError
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
