@@ -50,7 +50,7 @@ class SqliteStore:
                 f"SELECT key, {_FACTS} FROM clicks WHERE {IN_WINDOW}",
                 (account, format_utc(window.start), format_utc(window.end)),
             )
-            known = {key: tuple(facts) for key, *facts in rows}
+            known = {row[0]: row[1:] for row in rows}
             if known:
                 known.update(self._ledger.revisions(account, window))
             return known
