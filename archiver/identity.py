@@ -73,17 +73,15 @@ def keys_of(rows: Sequence[Row]) -> list[str]:
     The rows stand in the order in which they were stored; so the numbers come out as they were
     given.
     """
-    counts: defaultdict[str, int] = defaultdict(int)
-    keys = []
-    for base in map(_base_of, rows):
-        counts[base] += 1
-        keys.append(_key(base, counts[base]))
-    return keys
+    return _numbered(bases_of(rows))
 
 
 def bases_of(rows: Iterable[Row]) -> list[str]:
     """What each row's key has in common with those of the rows that are alike in identity."""
-    return list(map(_base_of, rows))
+    return [
+        _event_base(row) if row[CLICK_ID] is None else f"{_ID}{row[CLICKED_AT]}:{row[CLICK_ID]}"
+        for row in rows
+    ]
 
 
 def keys_kept(rows: Sequence[Row], wanted: Sequence[str | None]) -> list[str]:
@@ -128,8 +126,10 @@ def speaks_of_ids(keys: Iterable[str]) -> set[bool]:
     return {key.startswith(_ID) for key in keys}
 
 
-def moved_ids(known: Known, new: Iterable[Row]) -> set[str]:
+def moved_ids(known: Known, new: Sequence[Row]) -> set[str]:
     """The ids of new clicks that are stored with another time."""
+    if not known or not new:
+        return set()
     stored = {click_id for key in known if (click_id := _id_of_key(key)) is not None}
     return stored and stored.intersection(row[CLICK_ID] for row in new)
 
@@ -146,13 +146,31 @@ def reconcile(known: Known, rows: Sequence[Row]) -> Reconciled:
     taken for changed ones, as far as there are stored ones left, and then for new ones. So the
     larger multiplicity is kept, and the same slice a second time changes nothing.
     """
+    bases = bases_of(rows)
+    rows, keys = _alike_by_content(rows, bases), _numbered(bases)
+    if not known:
+        return Reconciled(rows, keys)
+    fetched = dict(zip(keys, map(facts_of, rows), strict=True))
+    if fetched == known:
+        return Reconciled()
+    # Alike ones are looked at together, but only where anything about any of them is different.
+    different = {
+        _base_of_key(key)
+        for key in known.keys() | fetched.keys()
+        if known.get(key) != fetched.get(key)
+    }
     alike_known: defaultdict[str, dict[str, Facts]] = defaultdict(dict)
     for key, facts in known.items():
-        alike_known[_base_of_key(key)][key] = facts
+        if (base := _base_of_key(key)) in different:
+            alike_known[base][key] = facts
+    alike_rows: defaultdict[str, list[Row]] = defaultdict(list)
+    for key, row in zip(keys, rows, strict=True):
+        if (base := _base_of_key(key)) in different:
+            alike_rows[base].append(row)
     result = Reconciled()
-    for base, alike in _grouped(rows).items():
+    for base, alike in alike_rows.items():
         stored = alike_known.pop(base, {})
-        added = _match(stored, alike, result) if stored else alike
+        added = _match(stored, alike, result)
         result.new.extend(added)
         result.new_keys.extend(
             _key(base, number) for number in range(len(stored) + 1, len(stored) + len(added) + 1)
@@ -181,23 +199,38 @@ def _match(stored: Known, alike: list[Row], result: Reconciled) -> list[Row]:
     return changed[len(pairs) :]
 
 
-def _grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The rows by identity; the alike in the order of their content, whatever the service's."""
-    groups: defaultdict[str, list[Row]] = defaultdict(list)
-    for base, row in zip(map(_base_of, rows), rows, strict=True):
-        groups[base].append(row)
-    for alike in groups.values():
+def _alike_by_content(rows: Sequence[Row], bases: Sequence[str]) -> list[Row]:
+    """The rows, but those of the same base in the order of their content, not the service's."""
+    ordered = list(rows)
+    if len(set(bases)) == len(bases):
+        return ordered
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, base in enumerate(bases):
+        places[base].append(place)
+    for alike in places.values():
         if len(alike) > 1:
-            alike.sort(key=content_of)
-    return groups
+            in_order = sorted((rows[place] for place in alike), key=content_of)
+            for place, row in zip(alike, in_order, strict=True):
+                ordered[place] = row
+    return ordered
 
 
-def _base_of(row: Row) -> str:
-    click_id = row[CLICK_ID]
-    if click_id is not None:
-        return f"{_ID}{row[CLICKED_AT]}:{click_id}"
+def _event_base(row: Row) -> str:
     event = (*_event_of(row), _link_id_of(row) or _link_of(row))
     return f"{_EVENT}{blake2b(orjson.dumps(event), digest_size=16).hexdigest()}"
+
+
+def _numbered(bases: Sequence[str]) -> list[str]:
+    """The keys of rows of these bases, in their order."""
+    counts: defaultdict[str, int] = defaultdict(int)
+    keys = []
+    for base in bases:
+        if base.startswith(_ID):
+            keys.append(base)
+        else:
+            counts[base] += 1
+            keys.append(_key(base, counts[base]))
+    return keys
 
 
 def _key(base: str, number: int) -> str:

@@ -92,6 +92,10 @@ def _to_instant(value: datetime, zone: ZoneInfo) -> datetime:
         raise ValueError(f"outside the years 1 to 9999 in UTC: {value}") from None
 
 
+def _is_kept(utc_text: str) -> bool:
+    return "0002" <= utc_text < "9999"
+
+
 class _Change(NamedTuple):
     """A change of a clock: from `at` on, `new` is what it is ahead of UTC, before it `old`."""
 
@@ -119,7 +123,7 @@ class LocalTimes:
         and for what is outside the years 2 to 9998: the calendar's ends stand for no time. The
         error doesn't quote the text, which may be anything that isn't to be told.
         """
-        # Called for each click; the zone is asked once for each minute of the log.
+        # Called for each click; the zone is asked once for each hour of the log.
         try:
             return self._minutes[text[:16]] + _SECONDS[text[16:]]
         except KeyError:
@@ -134,21 +138,26 @@ class LocalTimes:
             converted = format_utc(_to_instant(value, self.zone))
         except ValueError:
             raise ValueError("not a time on the calendar") from None
-        if not "0002" <= converted < "9999":
+        if not _is_kept(converted):
             raise ValueError("a time in the calendar's first or last year")
         if len(text) == len("YYYY-MM-DD HH:MM:SS"):
             self._remember(value, text, converted)
         return converted
 
     def _remember(self, local: datetime, text: str, converted: str) -> None:
-        """Keep the minute, if the same whole number of minutes turns all of it into UTC."""
+        """Keep its hour's minutes, if the same whole number of them turns each into UTC."""
         # At a change fold 0 gives the old offset and fold 1 the new one.
-        first = self.zone.utcoffset(local.replace(second=0, fold=0))
-        last = self.zone.utcoffset(local.replace(second=59, fold=1))
-        if first == last and converted[17:19] == text[17:]:
-            if len(self._minutes) >= _MINUTES_KEPT:
-                self._minutes.clear()
-            self._minutes[text[:16]] = converted[:16]
+        first = self.zone.utcoffset(local.replace(minute=0, second=0, fold=0))
+        last = self.zone.utcoffset(local.replace(minute=59, second=59, fold=1))
+        if first != last or converted[17:19] != text[17:]:
+            return
+        if len(self._minutes) > _MINUTES_KEPT - 60:
+            self._minutes.clear()
+        begin = datetime.fromisoformat(converted[:16]) - timedelta(minutes=local.minute)
+        for minute in range(60):
+            instant = (begin + timedelta(minutes=minute)).isoformat(timespec="minutes")
+            if _is_kept(instant):
+                self._minutes[f"{text[:13]}:{minute:02}"] = instant
 
     def bounds(self, window: Window) -> tuple[str, str]:
         """Give the local texts to send to a service that compares local text, start in, end out.

@@ -45,9 +45,11 @@ class Machine:
 
 
 def write(results: Results, sizes: Sizes, machine: Machine, folder: Path) -> None:
-    """Write `results.md` and `growth.svg`."""
+    """Write `results.md` and, where that was measured, `growth.svg`."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "growth.svg").write_text(draw(results.growth, sizes.clicks_a_day), encoding="utf-8")
+    if results.growth:
+        chart = draw(results.growth, sizes.clicks_a_day)
+        (folder / "growth.svg").write_text(chart, encoding="utf-8")
     lines = "\n".join(_page(results, sizes, machine))
     (folder / "results.md").write_text(f"{lines}\n", encoding="utf-8")
 
@@ -90,19 +92,20 @@ def _page(results: Results, sizes: Sizes, machine: Machine) -> Iterator[str]:
     yield "## Times"
     yield ""
     yield from _times(results.timings)
-    yield ""
-    yield "## As the archive grows"
-    yield ""
-    yield "![Time per click as the archive grows](growth.svg)"
-    yield ""
-    yield from _growth(results.growth)
+    if results.growth:
+        yield ""
+        yield "## As the archive grows"
+        yield ""
+        yield "![Time per click as the archive grows](growth.svg)"
+        yield ""
+        yield from _growth(results.growth)
 
 
 def _verdict(figures: Sequence[Figure]) -> Iterator[str]:
     missed = [figure for figure in figures if figure.values and not figure.is_met]
     unmeasured = [figure for figure in figures if not figure.values]
     if not missed and not unmeasured:
-        yield "All goals are met."
+        yield "All goals that were measured are met."
     if missed:
         yield "Not met:"
         yield ""

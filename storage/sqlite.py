@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from archiver.errors import CorruptArchiveError
@@ -17,10 +18,15 @@ from storage.schema import quoted
 IN_WINDOW = "account = ? AND clicked_at >= ? AND clicked_at < ?"
 COLUMNS = ", ".join(map(quoted, CLICK_FIELDS))
 _FACTS = ", ".join(map(quoted, FACT_FIELDS))
-# Not INSERT OR IGNORE, which would also swallow a missing time.
-INSERT = (
-    f"INSERT INTO clicks ({COLUMNS}, key) VALUES ({'?, ' * len(CLICK_FIELDS)}?) "
+# A statement for many rows: while it is carried out, which is most of storing's time, the threads
+# that fetch go on. After each of single rows they would be stopped to prepare the next one.
+_ROWS_AT_ONCE = 200
+_VALUES = f"({'?, ' * len(CLICK_FIELDS)}?)"
+_INSERT, _INSERT_MANY = (
+    # Not INSERT OR IGNORE, which would also swallow a missing time.
+    f"INSERT INTO clicks ({COLUMNS}, key) VALUES {', '.join([_VALUES] * rows)} "
     "ON CONFLICT (account, clicked_at, key) DO NOTHING"
+    for rows in (1, _ROWS_AT_ONCE)
 )
 #: Whether a row's time begins with a date: any other was changed by another program.
 HAS_DAY = (
@@ -44,7 +50,7 @@ class SqliteStore:
                 f"SELECT key, {_FACTS} FROM clicks WHERE {IN_WINDOW}",
                 (account, format_utc(window.start), format_utc(window.end)),
             )
-            known = {key: tuple(facts) for key, *facts in rows}
+            known = {row[0]: row[1:] for row in rows}
             if known:
                 known.update(self._ledger.revisions(account, window))
             return known
@@ -53,10 +59,7 @@ class SqliteStore:
         with store_errors("write to", self._path), transaction(self._connection):
             if commit.clicks:
                 self._refuse_damaged_days(commit)
-            rows = ((*row, key) for row, key in zip(commit.clicks, commit.keys, strict=True))
-            stored = self._connection.executemany(INSERT, rows).rowcount
-            if commit.clicks and stored != len(commit.clicks):
-                raise sqlite3.IntegrityError("a click of the slice is stored already")
+            insert_clicks(self._connection, commit.clicks, commit.keys)
             self._ledger.record(commit)
         return ()
 
@@ -80,6 +83,23 @@ class SqliteStore:
                     "Nothing has been changed; fetch the day again with `link-archiver repair "
                     f"--account {commit.account} --day {day}`"
                 )
+
+
+def insert_clicks(
+    connection: sqlite3.Connection, clicks: Sequence[Row], keys: Sequence[str]
+) -> None:
+    """Store clicks under their keys. Raises IntegrityError where one is stored already."""
+    stored = 0
+    whole = len(clicks) - len(clicks) % _ROWS_AT_ONCE
+    for first in range(0, whole, _ROWS_AT_ONCE):
+        part = slice(first, first + _ROWS_AT_ONCE)
+        keyed = zip(clicks[part], zip(keys[part], strict=True), strict=True)
+        values = list(chain.from_iterable(chain.from_iterable(keyed)))
+        stored += connection.execute(_INSERT_MANY, values).rowcount
+    rest = zip(clicks[whole:], keys[whole:], strict=True)
+    stored += connection.executemany(_INSERT, ((*row, key) for row, key in rest)).rowcount
+    if stored != len(clicks):
+        raise sqlite3.IntegrityError("a click of the slice is stored already")
 
 
 def read_clicks(connection: sqlite3.Connection, account: str, window: Window) -> Iterator[Row]:

@@ -4,7 +4,8 @@ A page is read as one, by columns; only where that fails, record by record.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import repeat
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import orjson
@@ -61,6 +62,7 @@ class RecordReader:
         self._to_utc = to_utc
         self._names = {field: names.get(field, field) for field in CLICK_NAMES}
         self._known = frozenset(self._names.values())
+        self._values_in = itemgetter(*self._names.values())
         self._treat_address = treat_address
         self._has_seen_times = False
 
@@ -114,12 +116,14 @@ class RecordReader:
 
     def _rows(self, records: Sequence[Record]) -> list[Row]:
         """One row for each record. Raises _NotUnderstoodError where there is none for one."""
+        if not records:
+            return []
         if _value_types(records) - _TEXT_OR_NOTHING:
             records = list(map(self._with_text, records))
-        columns: dict[str, list[Any]] = {
-            field: [record.get(name) or None for record in records]
-            for field, name in self._names.items()
-        }
+        columns = dict(zip(self._names, self._values_of(records), strict=True))
+        for field, column in columns.items():
+            if "" in column:
+                columns[field] = [text or None for text in column]
         instants = self._instants(columns["clicked_at"])
         extras = self._extras(records, columns["is_unique"])
         columns["is_unique"] = list(map(_UNIQUE.get, columns["is_unique"]))
@@ -137,7 +141,14 @@ class RecordReader:
             )
         )
 
-    def _instants(self, texts: list[str | None]) -> list[str]:
+    def _values_of(self, records: Sequence[Record]) -> Iterable[Sequence[Any]]:
+        """The values of each known field; None where a record hasn't the field."""
+        try:
+            return zip(*map(self._values_in, records), strict=True)
+        except KeyError:
+            return ([record.get(name) for record in records] for name in self._names.values())
+
+    def _instants(self, texts: Sequence[str | None]) -> list[str]:
         try:
             return list(map(self._to_utc, texts))  # type: ignore[arg-type]
         except TypeError:
@@ -146,11 +157,11 @@ class RecordReader:
             reason = error
         raise _NotUnderstoodError(f"{self._names['clicked_at']}: {reason}")
 
-    def _extras(self, records: Sequence[Record], unique: list[str | None]) -> Iterable[str | None]:
+    def _extras(
+        self, records: Sequence[Record], unique: Sequence[str | None]
+    ) -> Iterable[str | None]:
         """What we don't know of each record, as JSON; and a uniqueness that we can't read."""
-        if set(unique) <= _UNIQUE.keys() and all(
-            record.keys() <= self._known for record in records
-        ):
+        if set(unique) <= _UNIQUE.keys() and self._known.issuperset(chain.from_iterable(records)):
             return repeat(None)
         name = self._names["is_unique"]
         readable = self._known - {name}
@@ -191,10 +202,7 @@ class RecordReader:
 
 
 def _value_types(records: Sequence[Record]) -> set[type]:
-    types: set[type] = set()
-    for record in records:
-        types.update(map(type, record.values()))
-    return types
+    return set(map(type, chain.from_iterable(record.values() for record in records)))
 
 
 def as_json(unknown: Mapping[str, Any]) -> str | None:

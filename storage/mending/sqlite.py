@@ -15,7 +15,7 @@ from storage.database import is_no_text, lenient_text, store_errors, transaction
 from storage.jsonl import path_of
 from storage.ledger import Ledger
 from storage.mending.base import FoundDay, MendedDay
-from storage.sqlite import COLUMNS, HAS_DAY, IN_WINDOW, INSERT, past_day, row_of_columns
+from storage.sqlite import COLUMNS, HAS_DAY, IN_WINDOW, insert_clicks, past_day, row_of_columns
 from storage.verification.base import Tally, held_against
 
 _OF_NO_DAY = f"account = ? AND NOT ({HAS_DAY})"
@@ -61,10 +61,7 @@ class SqliteDayStore:
             with transaction(self._connection):
                 for condition, values in _conditions(account, day):
                     self._connection.execute(f"DELETE FROM clicks WHERE {condition}", values)
-                self._connection.executemany(
-                    INSERT,
-                    ((*row, key) for row, key in zip(mended.rows, mended.keys, strict=True)),
-                )
+                insert_clicks(self._connection, mended.rows, mended.keys)
                 self._ledger.record_day(mended.commit, day, mended.rows)
         return beside
 

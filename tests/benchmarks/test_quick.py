@@ -58,3 +58,13 @@ def test_chart_has_a_dot_for_each_size_of_the_archive(output: Path) -> None:
     dots = root.findall(f"{_SVG}circle")
     table = (output / "results.md").read_text().rpartition("| --- | --- | --- |\n")[2]
     assert len(dots) == len(table.splitlines()) == 2
+
+
+def test_a_part_alone_is_measured(tmp_path: Path) -> None:
+    """Only its rows stand in the table, with as many rounds as were asked for, and no chart."""
+    asked = ["--quick", "--only", "memory", "--rounds", "2", "--output", tmp_path]
+    subprocess.run([sys.executable, "-m", "benchmarks", *asked], cwd=ROOT, check=True)
+    text = (tmp_path / "results.md").read_text()
+    assert "; 2 rounds." in text
+    assert re.findall(r"^\| (\d+) \|", text, re.MULTILINE) == ["7", "7"]
+    assert not (tmp_path / "growth.svg").exists()

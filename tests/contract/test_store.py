@@ -122,6 +122,18 @@ def test_what_is_committed_is_known(archive):
     assert len(known) == 3
 
 
+@pytest.mark.parametrize("size", [199, 200, 201, 650])
+def test_a_slice_of_any_size_is_stored_whole(archive, directory, size):
+    """Each click with its own values, those that it hasn't as well."""
+    rows = [
+        click(at(n), id=str(n), is_unique=[None, False, True][n % 3], ip=str(n) if n % 2 else None)
+        for n in range(size)
+    ]
+    commit(archive, rows)
+    assert stored(directory) == rows
+    assert days(archive) == recomputed_days(rows)
+
+
 def test_a_slice_a_second_time_adds_nothing(archive, directory):
     """In whatever order its records come."""
     rows = [click(at(n // 3), ip=str(n % 2)) for n in range(12)]

@@ -153,15 +153,36 @@ class TestToUtc:
 
     @settings(deadline=None, max_examples=300)
     @given(moments())
-    def test_a_remembered_minute_is_right_for_all_its_seconds(self, moment):
-        """Whichever second of a minute comes first, the others are still right."""
+    def test_a_remembered_hour_is_right_for_all_its_seconds(self, moment):
+        """Whichever second of an hour comes first, the others are still right."""
         zone, (at, old, _), seconds, *_ = moment
         first = at + old + seconds * SECOND
         times = LocalTimes(zone)
         times.to_utc(wall(first))
-        for second in range(0, 60, 7):
-            text = wall(first.replace(second=second))
+        for second in [*range(0, 60, 7), *range(60, 3600, 97)]:
+            text = wall(first.replace(minute=second // 60, second=second % 60))
             assert times.to_utc(text) == format_utc(slowly(text, ZoneInfo(zone)))
+
+    def test_the_zone_is_asked_once_an_hour(self, monkeypatch):
+        """A busy log has clicks in each minute: none of the others is converted by rules."""
+        times = LocalTimes("Asia/Kathmandu")
+        assert times.to_utc("2026-11-19 03:15:30") == "2026-11-18T21:30:30Z"
+        monkeypatch.delattr(times, "zone")
+        assert times.to_utc("2026-11-19 03:00:00") == "2026-11-18T21:15:00Z"
+        assert times.to_utc("2026-11-19 03:59:59") == "2026-11-18T22:14:59Z"
+
+    @pytest.mark.parametrize("text", ["0002-01-01 05:{}:00", "9999-01-01 05:{}:00"])
+    def test_minutes_at_the_calendars_ends_are_not_kept(self, text):
+        """An hour there may have minutes that stand for a time and others that don't."""
+        times = LocalTimes("Asia/Kolkata")
+        outcomes = []
+        for minute in ("45", "15", "45", "15"):
+            try:
+                outcomes.append(times.to_utc(text.format(minute)))
+            except ValueError:
+                outcomes.append("refused")
+        assert outcomes[:2] == outcomes[2:]
+        assert "refused" in outcomes
 
     @settings(deadline=None, max_examples=300)
     @given(
@@ -298,13 +319,11 @@ class TestToUtc:
 
     def test_memory_is_bounded(self, monkeypatch):
         """Years of clicks don't fill the memory with minutes."""
-        monkeypatch.setattr(timestamps, "_MINUTES_KEPT", 10)
+        monkeypatch.setattr(timestamps, "_MINUTES_KEPT", 150)
         times = LocalTimes("UTC")
-        for minute in range(55):
-            assert (
-                times.to_utc(f"2026-11-19 03:{minute:02}:30") == f"2026-11-19T03:{minute:02}:30Z"
-            )
-            assert 0 < len(times._minutes) <= 10
+        for hour in range(24):
+            assert times.to_utc(f"2026-11-19 {hour:02}:08:30") == f"2026-11-19T{hour:02}:08:30Z"
+            assert 0 < len(times._minutes) <= 150
 
     @pytest.mark.parametrize("name", ["", "Mars/Olympus", "America", "../etc/passwd", "a\0b"])
     def test_an_unknown_zone_is_named(self, name):

@@ -13,6 +13,7 @@ from archiver.errors import ConfigError, CorruptArchiveError, StoreError
 from archiver.identity import reconcile
 from archiver.model import Row, Window
 from archiver.store import Commit
+from archiver.timestamps import format_utc
 from storage import database
 from storage.database import (
     add_clicks,
@@ -313,6 +314,31 @@ def test_a_key_that_is_stored_is_never_passed_over(tmp_path):
         with pytest.raises(StoreError, match="stored already"):
             archive.store.commit(again)
         assert archive.ledger.coverage("acme") == [HOUR]
+
+
+@pytest.mark.parametrize("place", [0, 199, 200, 450])
+def test_a_key_among_many_that_is_stored_is_never_passed_over(tmp_path, place):
+    """Wherever it stands in the slice; and nothing else of that slice is stored."""
+    rows = [click(format_utc(NOON + timedelta(seconds=n)), id=str(n)) for n in range(451)]
+    with open_archive(tmp_path, "sqlite") as archive:
+        archive.store.commit(slice_of([rows[place]]))
+        with pytest.raises(StoreError, match="stored already"):
+            archive.store.commit(slice_of(rows))
+        assert count(archive.connection, "clicks") == 1
+
+
+@pytest.mark.parametrize("made_with", [4096, None])
+def test_only_a_new_archive_has_large_pages(tmp_path, made_with):
+    """One that was made with others is opened and written to as it is."""
+    if made_with:
+        with closing(sqlite3.connect(tmp_path / "archive.db")) as other:
+            other.execute(f"PRAGMA page_size = {made_with}")
+            other.execute("PRAGMA journal_mode = WAL")
+            other.execute("CREATE TABLE t (x)")
+    for _ in range(2):
+        with open_archive(tmp_path, "sqlite") as archive:
+            (size,) = archive.connection.execute("PRAGMA page_size").fetchone()
+            assert size == (made_with or 16_384)
 
 
 @pytest.mark.parametrize("field", ["clicked_at_source", "service"])
