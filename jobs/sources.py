@@ -97,6 +97,7 @@ def _transport(account: Account, method: Literal["get", "post"]) -> Transport:
         method=method,
         deadline=account.deadline,
         requests_per_second=account.requests_per_second,
+        concurrency=account.concurrency,
     )
 
 
