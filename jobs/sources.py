@@ -107,4 +107,5 @@ def _paging(account: Account) -> Paging:
     return OffsetPaging(
         slice_records=max(account.page_size, RECORDS_IN_FLIGHT // account.concurrency),
         slice_bytes=max(MAX_BODY_BYTES, BYTES_IN_FLIGHT // account.concurrency),
+        slices=account.concurrency,
     )
