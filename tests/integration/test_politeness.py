@@ -4,6 +4,10 @@ By runs that need all that there is: windows that are split, pages side by side,
 lookback, totals.
 """
 
+import json
+import os
+import signal
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +17,7 @@ from support.counting import counting
 from support.scripted import Reply, scripted
 
 from archiver.sources import transport
+from jobs.signals import EndedBySignal, signals_as_exceptions
 
 START = datetime(2025, 9, 1, tzinfo=UTC)
 NOON = datetime(2025, 9, 5, 12, tzinfo=UTC)
@@ -102,3 +107,41 @@ def test_a_refusal_amid_pages_ends_the_others(tmp_path):
         archive.backfill("2025-09-01", "2025-09-01T00:00:30", NOON)
     assert 40 in pages
     assert sum(offset >= 40 for offset in pages) <= 2 * 3
+
+
+def test_a_signal_amid_pages_ends_them_all(tmp_path):
+    """Those that are under way, and those that wait for a turn."""
+    waiting, released = threading.Semaphore(0), threading.Event()
+
+    def hang(parameters: dict[str, str]) -> Reply:
+        offset, total = int(parameters["offset"]), 50
+        if offset:
+            waiting.release()
+            released.wait(30)
+        records = [
+            {"id": f"{parameters['start']}-{number}", "clicked_at": parameters["start"]}
+            for number in range(offset, min(offset + 5, total))
+        ]
+        head = {"error": 0, "msg": "", "total": total, "limit": 5, "offset": offset}
+        return Reply(json.dumps({**head, "history": records}).encode())
+
+    def end() -> None:
+        for _ in range(4):
+            waiting.acquire(timeout=30)
+        time.sleep(0.2)  # until others wait as well
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    ending = threading.Thread(target=end)
+    begun = time.monotonic()
+    with scripted(hang) as url, signals_as_exceptions():
+        archive = TestArchive(tmp_path / "a", url, concurrency=4, page_size=5, format="json")
+        ending.start()
+        with pytest.raises(EndedBySignal):
+            archive.backfill("2025-08-01", "2025-09-05", NOON)
+        left = [each.name for each in threading.enumerate() if each.name[:5] in {"fetch", "page_"}]
+        seconds = time.monotonic() - begun
+        released.set()
+    ending.join()
+    assert seconds < 10
+    assert left == []
+    assert archive.clicks().total() == 0
