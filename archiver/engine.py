@@ -89,6 +89,7 @@ class Archiving:
                         self._commit(window, slice_)
                         self._unanswered_in_a_row = self._failed_in_a_row = 0
                     self._progress(window)
+                    del slice_  # or its clicks stay in memory until the next one is there
         except (AccountError, StoreError) as error:
             self.report.aborted = True
             self.report.refused = isinstance(error, RefusedError)

@@ -1,15 +1,24 @@
 """Windows to slices, several at a time: fetching goes on while the slice before is stored."""
 
+import sys
+import threading
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 
 from archiver.errors import WindowError
 from archiver.model import Fetched, Split, Window
+from archiver.sharing import Memory, SliceShare
 from archiver.sources.base import Source
 
 #: A signal that comes just before a wait begins is heeded only once the wait is over.
 _WAIT_SECONDS = 0.5
+#: How long a thread that computes keeps the others waiting. By Python's own 5 ms each part of an
+#: answer would be taken that much late, while another slice is stored.
+_SWITCH_SECONDS = 0.0005
+
+_UnderWay = dict[Future[Fetched | Split], tuple[Window, SliceShare]]
 
 
 def fetch_slices(
@@ -18,42 +27,65 @@ def fetch_slices(
     """Fetch each waiting window, in their order, and give slices as they come in.
 
     A window that the source splits is replaced by its parts; each part is a slice of its own. At
-    most `concurrency` slices are under way or waiting to be taken, so memory is bounded. Raises
-    AccountError as the source does. However this ends, nothing is under way afterwards.
+    most `concurrency` slices are under way or waiting to be taken; what they hold of the memory
+    is given back once they have been taken. A slice's pages may be read side by side: that no
+    more than `concurrency` requests are in flight is up to the source. Raises AccountError as the
+    source does. However this ends, nothing is under way afterwards.
 
     Whoever holds `waiting` may change its order between two slices.
     """
     ended = False
     allowed = 1
-    under_way: dict[Future[Fetched | Split], Window] = {}
-    pool = ThreadPoolExecutor(concurrency, thread_name_prefix="fetch")
+    under_way: _UnderWay = {}
+    memory = Memory()
+    turn = threading.Lock()
+    slices = ThreadPoolExecutor(concurrency, thread_name_prefix="fetch")
+    # More than requests, so that the next one is sent while an answer is taken apart.
+    pages = ThreadPoolExecutor(2 * concurrency, thread_name_prefix="page")
     try:
-        while waiting or under_way:
-            while waiting and len(under_way) < allowed:
-                window = waiting.popleft()
-                under_way[pool.submit(source.fetch, window)] = window
-            done = _first_done(under_way)
-            window = under_way.pop(done)
-            allowed = concurrency
-            try:
-                fetched = done.result()
-            except WindowError as error:
-                yield window, error
-                continue
-            if isinstance(fetched, Split):
-                waiting.extendleft(reversed(fetched.windows))
-            else:
-                yield window, fetched
-        ended = True
+        with _switching_often():
+            while waiting or under_way:
+                while waiting and len(under_way) < allowed:
+                    window = waiting.popleft()
+                    share = SliceShare(memory, pages, turn, 2 * concurrency)
+                    under_way[slices.submit(source.fetch, window, share)] = window, share
+                done = _first_done(under_way)
+                window, share = under_way.pop(done)
+                allowed = concurrency
+                try:
+                    fetched = done.result()
+                except WindowError as error:
+                    share.give_back()
+                    yield window, error
+                    continue
+                if isinstance(fetched, Split):
+                    waiting.extendleft(reversed(fetched.windows))
+                else:
+                    yield window, fetched
+                del done, fetched  # or its clicks stay in memory until there is another one
+                share.give_back()
+            ended = True
     finally:
         if not ended:
             source.close()
-        pool.shutdown(cancel_futures=True)
+            memory.close()
+        slices.shutdown(cancel_futures=True)
+        pages.shutdown()
 
 
-def _first_done(under_way: dict[Future[Fetched | Split], Window]) -> Future[Fetched | Split]:
+def _first_done(under_way: _UnderWay) -> Future[Fetched | Split]:
     """Of those that are done the earliest submitted: slices come out in about their order."""
     done: set[Future[Fetched | Split]] = set()
     while not done:
         done = wait(under_way, _WAIT_SECONDS, FIRST_COMPLETED).done
     return next(future for future in under_way if future in done)
+
+
+@contextmanager
+def _switching_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -97,6 +97,7 @@ def _transport(account: Account, method: Literal["get", "post"]) -> Transport:
         method=method,
         deadline=account.deadline,
         requests_per_second=account.requests_per_second,
+        concurrency=account.concurrency,
     )
 
 
@@ -106,4 +107,5 @@ def _paging(account: Account) -> Paging:
     return OffsetPaging(
         slice_records=max(account.page_size, RECORDS_IN_FLIGHT // account.concurrency),
         slice_bytes=max(MAX_BODY_BYTES, BYTES_IN_FLIGHT // account.concurrency),
+        slices=account.concurrency,
     )

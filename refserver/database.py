@@ -18,6 +18,7 @@ from refserver.passwords import (
     hash_password,
     linkbee_text,
 )
+from refserver.reader import Reader
 from refserver.records import NewClick, NewLink
 from refserver.schema import prepare
 from refserver.timestamps import local_text, utc_text
@@ -61,7 +62,7 @@ class Database:
         self._path = path
         self._passwords = PasswordChecker()
         self._write_lock = threading.RLock()
-        self._idle_readers: deque[sqlite3.Connection] = deque()
+        self._idle_readers: deque[Reader] = deque()
         self._closed = False
         self._writer = self._open()
         try:
@@ -82,7 +83,7 @@ class Database:
             self._writer.close()
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[Reader]:
         """A connection for reading. All that is read within is of one state of the database."""
         try:
             connection = self._idle_readers.pop()
@@ -207,14 +208,15 @@ class Database:
         ).fetchone()
         return ZoneInfo(timezone)
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> Reader:
         connection = sqlite3.connect(
             self._path,
             timeout=_BUSY_TIMEOUT_SECONDS,
             isolation_level=None,
             check_same_thread=False,
+            factory=Reader,
         )
-        # Holds what a window of 100,000 clicks has of the index: each page counts all of it.
+        # Holds what a window of 100,000 clicks has of the index: its last page skips all of it.
         connection.execute("PRAGMA cache_size = -16384")
         # SQLite's own lower() knows ASCII alone.
         connection.create_function("casefold", 1, str.casefold, deterministic=True)

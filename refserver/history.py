@@ -5,6 +5,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from refserver.reader import Reader
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
@@ -40,14 +42,11 @@ class HistoryRow(NamedTuple):
     conversion: str
 
 
-def count_clicks(connection: sqlite3.Connection, query: HistoryQuery) -> int:
+def count_clicks(connection: Reader, query: HistoryQuery) -> int:
     """How many clicks match, whatever the page."""
     condition, values = _condition(query)
-    (count,) = connection.execute(
-        f"SELECT count(*) FROM clicks WHERE {condition}",  # noqa: S608 - made of constants
-        values,
-    ).fetchone()
-    return int(count)
+    statement = f"SELECT count(*) FROM clicks WHERE {condition}"  # noqa: S608 - made of constants
+    return connection.count(statement, tuple(values))
 
 
 def read_page(connection: sqlite3.Connection, query: HistoryQuery) -> list[HistoryRow]:
@@ -71,10 +70,10 @@ def read_page(connection: sqlite3.Connection, query: HistoryQuery) -> list[Histo
     return [HistoryRow._make(row) for row in rows]
 
 
-def _condition(query: HistoryQuery) -> tuple[str, list[object]]:
+def _condition(query: HistoryQuery) -> tuple[str, list[str | int]]:
     comparison = "<=" if query.includes_end else "<"
     condition = f"account_id = ? AND clicked_at_local >= ? AND clicked_at_local {comparison} ?"
-    values: list[object] = [query.account_id, query.start, query.end]
+    values: list[str | int] = [query.account_id, query.start, query.end]
     if query.link_ids is not None:
         # As one value: a statement takes only so many.
         condition += " AND link_id IN (SELECT value FROM json_each(?))"

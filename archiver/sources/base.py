@@ -1,6 +1,6 @@
 """What the engine asks of a source, and what a way of paging asks of a service's client."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -8,10 +8,29 @@ from urllib.parse import urlsplit
 from archiver.model import Fetched, Link, MissedLink, Page, RefusedLink, Split, Window
 
 
+class Share(Protocol):
+    """One slice's share of what its account's slices have together: memory, and threads."""
+
+    def hold(self, part: float) -> None:
+        """Wait for so much of the memory, of which all is 1, and hold it instead of what it held.
+
+        It is held until the slice has been taken. Whoever waits comes in turn; one that asks for
+        more than there is waits until it is alone.
+        """
+        ...
+
+    def read(self, read_page: Callable[[int], Page], offsets: Iterable[int]) -> Generator[Page]:
+        """Read pages side by side, not far ahead of who takes them, and give them in order.
+
+        What any of them raises comes at once.
+        """
+        ...
+
+
 class Source(Protocol):
     """Where an account's clicks come from. Called from several threads at once."""
 
-    def fetch(self, window: Window) -> Fetched | Split:
+    def fetch(self, window: Window, share: Share) -> Fetched | Split:
         """Read all clicks of a window, checked, or say into which windows it is to be split.
 
         Raises AccountError where no window can be had in this run, WindowError where this one
@@ -71,7 +90,7 @@ class ClickReader(Protocol):
 class Paging(Protocol):
     """A way to read a window page by page."""
 
-    def fetch(self, reader: ClickReader, window: Window) -> Fetched | Split: ...
+    def fetch(self, reader: ClickReader, window: Window, share: Share) -> Fetched | Split: ...
 
 
 #: Longer ones not every browser takes; a link that was made to be short has some twenty.

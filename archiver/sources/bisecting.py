@@ -6,7 +6,7 @@ from math import ceil
 
 from archiver.errors import WindowError
 from archiver.model import CLICKED_AT, Fetched, Page, Split, Window
-from archiver.sources.base import ClickReader
+from archiver.sources.base import ClickReader, Share
 from archiver.sources.consistency import refuse_ids_twice, refuse_wrong_total, until_stable
 from archiver.timestamps import format_utc, parse_utc
 from archiver.windows import belonging, split
@@ -30,7 +30,7 @@ class BisectPaging:
     _largest: int = field(default=SMALLEST_HIDDEN_CAP, init=False)
     _hidden_cap: int | None = field(default=None, init=False)
 
-    def fetch(self, reader: ClickReader, window: Window) -> Fetched | Split:
+    def fetch(self, reader: ClickReader, window: Window, _share: Share) -> Fetched | Split:
         return until_stable(lambda: self._fetch_once(reader, window))
 
     def _fetch_once(self, reader: ClickReader, window: Window) -> Fetched | Split:

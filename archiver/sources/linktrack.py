@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from archiver.errors import WindowError
 from archiver.model import CLICKED_AT, CLICKED_AT_SOURCE, Fetched, Page, Row, Split, Window
 from archiver.privacy import Treatment
-from archiver.sources.base import Paging
+from archiver.sources.base import Paging, Share
 from archiver.sources.linktrack_client import LinktrackClient
 from archiver.sources.records import RecordReader
 from archiver.timestamps import LocalTimes, format_utc
@@ -38,8 +38,8 @@ class LinktrackSource:
             treat_address=treat_address,
         )
 
-    def fetch(self, window: Window) -> Fetched | Split:
-        return self._paging.fetch(self, window)
+    def fetch(self, window: Window, share: Share) -> Fetched | Split:
+        return self._paging.fetch(self, window, share)
 
     def close(self) -> None:
         self._client.close()

@@ -5,7 +5,8 @@ fit together: as many records as stated, the same statement on each page, none t
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
@@ -13,7 +14,7 @@ from math import ceil
 
 from archiver.errors import UnstableError, WindowError
 from archiver.model import CLICK_ID, CLICKED_AT, Fetched, Page, Rejected, Row, Split, Window
-from archiver.sources.base import ClickReader, earliest
+from archiver.sources.base import ClickReader, Share, earliest
 from archiver.sources.consistency import refuse_ids_twice, refuse_wrong_total, until_stable
 from archiver.timestamps import parse_utc
 from archiver.windows import split
@@ -26,56 +27,89 @@ _BISECT = 'If it only ever gives the first page, set pagination = "bisect".'
 class OffsetPaging:
     """Pages follow each other by the number of records received.
 
-    `slice_records` and `slice_bytes` bound what one slice holds in memory, `slice_pages` how
-    often is asked for it; a window with more is split in time. A second can't be split, and is
-    read whole up to `second_records` and `second_bytes`: a service whose pages never end comes
-    to an end there.
+    Where the first page states a total and each of its records has an id, the others are read
+    side by side: whether they fit together shows afterwards. Else only the page before tells
+    where the next one begins, or whether there is one.
+
+    `slice_records` and `slice_bytes` bound what a slice holds in memory, so that `slices` of them
+    find room, `slice_pages` how often is asked for it; a window with more is split in time. One
+    whose pages are read side by side may take half of all memory: two such slices keep many
+    requests in flight. A second can't be split, and is read whole up to `second_records` and
+    `second_bytes`: a service whose pages never end comes to an end there.
     """
 
     slice_records: int = 20_000
     slice_bytes: int = 16 * 1024 * 1024
+    slices: int = 2
     slice_pages: int = 500
     second_records: int = 100_000
     second_bytes: int = 40 * 1024 * 1024
 
-    def fetch(self, reader: ClickReader, window: Window) -> Fetched | Split:
-        return until_stable(lambda: self._fetch_once(reader, window))
+    def fetch(self, reader: ClickReader, window: Window, share: Share) -> Fetched | Split:
+        return until_stable(lambda: self._fetch_once(reader, window, share))
 
-    def _fetch_once(self, reader: ClickReader, window: Window) -> Fetched | Split:
-        reading = self._read(reader, window)
+    def _fetch_once(self, reader: ClickReader, window: Window, share: Share) -> Fetched | Split:
+        reading = self._read(reader, window, share)
         if isinstance(reading, Split) or not reading.needs_confirmation:
             return reading if isinstance(reading, Split) else reading.as_fetched()
-        again = self._read(reader, window)
+        again = self._read(reader, window, share)
         if isinstance(again, Split) or again.content != reading.content:
             raise UnstableError("two readings of the window gave different clicks")
         return again.as_fetched()
 
-    def _read(self, reader: ClickReader, window: Window) -> "_Reading | Split":
-        reading = _Reading()
-        while True:
-            offset = reading.next_offset
+    def _read(self, reader: ClickReader, window: Window, share: Share) -> "_Reading | Split":
+        def read_page(offset: int) -> Page:
             page = reader.read_page(window, offset=offset)
             if page.offset not in (None, offset):
                 raise WindowError(
                     f"asked for records from offset {offset}, the service answered from "
                     f"{page.offset}. {_BISECT}"
                 )
-            smaller = self._split(window, reading, page)
-            if smaller:
-                return Split(smaller)
-            reading.add(page)
-            if reading.ended:
-                reading.check()
-                return reading
+            return page
+
+        reading = _Reading()
+        with closing(self._pages(read_page, reading, share)) as pages:
+            while not reading.ended:
+                page = next(pages)
+                smaller = self._split(window, reading, page)
+                if smaller:
+                    return Split(smaller)
+                reading.add(page)
+        reading.check()
+        return reading
+
+    def _pages(
+        self, read_page: Callable[[int], Page], reading: "_Reading", share: Share
+    ) -> Generator[Page]:
+        """Pages without an end, each beginning where the reading stands by then."""
+        yield (first := read_page(0))
+        share.hold(self._slices_in(first.total, first) / self.slices)
+        if _fits_any_order(first):
+            end = min(first.total or 0, self.second_records + first.received)
+            offsets = range(first.received, end, first.received)[: self.slice_pages]
+            with closing(share.read(read_page, offsets)) as pages:
+                for offset, page in zip(offsets, pages, strict=True):
+                    if offset != reading.next_offset:
+                        break  # the page before wasn't as large as the first one
+                    yield page
+        while True:
+            yield read_page(reading.next_offset)
+
+    def _slices_in(self, total: int | None, first: Page) -> float:
+        """How many slices so many records would be, of such as are on the first page."""
+        if total is None:
+            return 1
+        expected_bytes = total * first.size_bytes / max(1, first.received)
+        return max(total / self.slice_records, expected_bytes / self.slice_bytes)
 
     def _split(self, window: Window, reading: "_Reading", page: Page) -> list[Window]:
         """Smaller windows where the slice gets too large and time can still be divided."""
         is_a_second = window.end - window.start <= _ONE_SECOND
         total = page.total
+        first = (reading.pages or [page])[0]
+        most = max(1, self.slices // 2) if _fits_any_order(first) else 1
         if total is not None and not is_a_second:
-            first = (reading.pages or [page])[0]
-            expected_bytes = total * first.size_bytes / max(1, first.received)
-            parts = ceil(max(total / self.slice_records, expected_bytes / self.slice_bytes))
+            parts = ceil(self._slices_in(total, first) / most)
             if parts > 1:
                 return split(window, parts)
         records = reading.next_offset + page.received
@@ -84,7 +118,8 @@ class OffsetPaging:
         size = reading.size_bytes + page.size_bytes
         too_many_pages = len(reading.pages) >= self.slice_pages
         if not is_a_second:
-            if records > self.slice_records or size > self.slice_bytes or too_many_pages:
+            too_large = records > most * self.slice_records or size > most * self.slice_bytes
+            if too_large or too_many_pages:
                 return _cut_within(window, [*reading.rows, *page.rows])
             return []
         if too_many_pages or records > self.second_records or size > self.second_bytes:
@@ -207,6 +242,14 @@ class _Reading:
         all_alike = len({*page.rows, *(record.text for record in page.rejected)}) == 1
         if not (all_alike and page.total is not None and self.received < page.total):
             raise UnstableError(f"the service gave the same page again. {_BISECT}")
+
+
+def _fits_any_order(first: Page) -> bool:
+    """Whether pages after the first can be read in any order, and what was missed still shows.
+
+    The total tells where each of them begins, and ids whether records come twice on two pages.
+    """
+    return bool(first.total and first.received) and _has_ids(first.rows, first.rejected)
 
 
 def _has_ids(rows: Sequence[Row], rejected: Sequence[Rejected]) -> bool:

@@ -1,4 +1,4 @@
-"""One account's way to its service: a session per thread, a pace, a deadline, retries by cause.
+"""One account's way to its service: so many sessions, a pace, a deadline, retries by cause.
 
 Nothing here knows what is asked; and no message holds a URL's query or a request's parameters,
 for the credentials travel in them.
@@ -8,12 +8,14 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from math import inf
+from queue import LifoQueue
 from typing import Literal, TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -52,7 +54,10 @@ class Answer:
 
 
 class Transport:
-    """Sends one account's requests. Used by several threads at once."""
+    """Sends one account's requests, never more at once than `concurrency`.
+
+    Used by several threads at once: each exchange has a session for itself.
+    """
 
     def __init__(
         self,
@@ -60,14 +65,18 @@ class Transport:
         method: Method = "post",
         deadline: timedelta = timedelta(seconds=60),
         requests_per_second: float = 0,
+        concurrency: int = 1,
     ) -> None:
         self._method = method
         self._deadline_seconds = deadline.total_seconds()
         self._pace = Pace(requests_per_second)
         self._stopped = threading.Event()
-        self._thread = threading.local()
         self._lock = threading.Lock()
         self._sessions: list[requests.Session] = []
+        # None is a session that hasn't been needed yet.
+        self._idle: LifoQueue[requests.Session | None] = LifoQueue()
+        for _ in range(concurrency):
+            self._idle.put(None)
         self._watches: set[Watch] = set()
 
     def send(self, url: str, parameters: Mapping[str, str | bytes]) -> Answer:
@@ -80,22 +89,29 @@ class Transport:
 
         Raises AccountError where no request can succeed, UnavailableError where this one didn't.
         """
-        self._pace.wait(self._stopped)
-        end = time.monotonic() + _TRIES * self._deadline_seconds + MAX_WAIT_SECONDS
-        number = 1
-        while True:
-            try:
-                return self._try(url, parameters, self._method, end)
-            except TryAgainError as failure:
-                if number == _TRIES or not self._wait_for_next_try(number, url, failure, end):
-                    raise _given_up(url, failure, number) from None
-                number += 1
+        end = inf  # nothing has been sent yet
+        failures: list[TryAgainError] = []
+        while len(failures) < _TRIES:
+            if failures:
+                self._back_off(len(failures))
+            with self._session() as session:
+                if not self._pace.wait(self._stopped, end):
+                    break
+                if not failures:
+                    end = time.monotonic() + _TRIES * self._deadline_seconds + MAX_WAIT_SECONDS
+                try:
+                    return self._try(session, url, parameters, self._method, end)
+                except TryAgainError as failure:
+                    failures.append(failure)
+                    self._heed(url, failure)
+        raise _given_up(url, failures[-1], len(failures))
 
     def send_once(self, url: str, parameters: Mapping[str, str | bytes], method: Method) -> Answer:
         """As `send`, but never a second time: for what must not be done twice."""
-        self._pace.wait(self._stopped)
         try:
-            return self._try(url, parameters, method, inf)
+            with self._session() as session:
+                self._pace.wait(self._stopped)
+                return self._try(session, url, parameters, method, inf)
         except TryAgainError as failure:
             remedy = (
                 "Look at the service whether it was done all the same"
@@ -104,10 +120,8 @@ class Transport:
             )
             raise AccountError(f"{origin(url)}: {failure}. {remedy}") from None
 
-    def _wait_for_next_try(
-        self, number: int, url: str, failure: TryAgainError, end: float
-    ) -> bool:
-        """Wait, and tell whether there is time for another try."""
+    def _heed(self, url: str, failure: TryAgainError) -> None:
+        """Let no request go for as long as the service asks; give up where that is too long."""
         if failure.wait_seconds > MAX_WAIT_SECONDS:
             raise AccountError(
                 f"{origin(url)}: {failure}. The service asks to wait "
@@ -115,8 +129,9 @@ class Transport:
                 "requests_per_second"
             ) from None
         self._pace.hold(failure.wait_seconds)
-        self._stopped.wait(_BACKOFF_SECONDS * 2 ** (number - 1) * random.uniform(0.8, 1.2))  # noqa: S311
-        return self._pace.wait(self._stopped, end)
+
+    def _back_off(self, failures: int) -> None:
+        self._stopped.wait(_BACKOFF_SECONDS * 2 ** (failures - 1) * random.uniform(0.8, 1.2))  # noqa: S311
 
     def close(self) -> None:
         """End what is under way: whoever waits for an answer gets an AccountError."""
@@ -128,7 +143,12 @@ class Transport:
                 session.close()
 
     def _try(
-        self, url: str, parameters: Mapping[str, str | bytes], method: Method, end: float
+        self,
+        session: requests.Session,
+        url: str,
+        parameters: Mapping[str, str | bytes],
+        method: Method,
+        end: float,
     ) -> Answer:
         seconds = min(self._deadline_seconds, max(0.0, end - time.monotonic()))
         with watched(seconds) as watch:
@@ -137,7 +157,7 @@ class Transport:
             try:
                 if self._stopped.is_set():
                     raise AccountError(_STOPPED)
-                return self._exchange(url, parameters, method, watch)
+                return self._exchange(session, url, parameters, method, watch)
             except FAILURES as error:
                 if self._stopped.is_set():
                     raise AccountError(_STOPPED) from None
@@ -149,12 +169,17 @@ class Transport:
                     self._watches.discard(watch)
 
     def _exchange(
-        self, url: str, parameters: Mapping[str, str | bytes], method: Method, watch: Watch
+        self,
+        session: requests.Session,
+        url: str,
+        parameters: Mapping[str, str | bytes],
+        method: Method,
+        watch: Watch,
     ) -> Answer:
         # Percent-encoded in full: in a query, not each service takes + for a space.
         form = urlencode(parameters, quote_via=quote, safe="")
         query, body = (form, None) if method == "get" else (None, form)
-        with self._session().request(
+        with session.request(
             method,
             url,
             params=query,
@@ -171,22 +196,31 @@ class Transport:
             raise ConnectionAbortedError
         if answer.status != 200:
             # What may still come on such a connection must not pass for the next answer.
-            self._session().close()
+            session.close()
         return answer
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._thread, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.trust_env = False  # no netrc, no proxies that nobody configured here
-            session.mount("http://", WatchedAdapter())
-            session.mount("https://", WatchedAdapter())
-            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            session.headers["User-Agent"] = "link-history-archiver"
-            session.headers["Accept-Encoding"] = ACCEPTED_ENCODING
-            self._thread.session = session
-            with self._lock:
-                self._sessions.append(session)
+    @contextmanager
+    def _session(self) -> Iterator[requests.Session]:
+        """Wait for a session, and have it alone.
+
+        After a stop nobody waits long: those who have one get an error, and so on.
+        """
+        session = self._idle.get() or self._open_session()
+        try:
+            yield session
+        finally:
+            self._idle.put(session)
+
+    def _open_session(self) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False  # no netrc, no proxies that nobody configured here
+        session.mount("http://", WatchedAdapter())
+        session.mount("https://", WatchedAdapter())
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.headers["User-Agent"] = "link-history-archiver"
+        session.headers["Accept-Encoding"] = ACCEPTED_ENCODING
+        with self._lock:
+            self._sessions.append(session)
         return session
 
 

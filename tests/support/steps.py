@@ -105,10 +105,12 @@ class Steps:
         self._take("replace")
         _REAL["replace"](*paths, **options)
 
-    def connect(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
+    def connect(
+        self, *arguments: Any, factory: Any = sqlite3.Connection, **options: Any
+    ) -> sqlite3.Connection:
         steps = self
 
-        class Counted(sqlite3.Connection):
+        class Counted(factory):  # type: ignore[misc]
             def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
                 steps._take_statement(sql)
                 return super().execute(sql, *values)

@@ -26,6 +26,7 @@ from archiver.model import (
     Split,
     Window,
 )
+from archiver.sources.base import Share
 from archiver.store import Commit
 from archiver.timestamps import LocalTimes, format_utc
 from archiver.windows import merge, split
@@ -58,7 +59,7 @@ class Source:
     def fail(self, error: SourceError, *windows: Window) -> None:
         self.instead |= {window: [error] for window in windows}
 
-    def fetch(self, window: Window) -> Fetched | Split:
+    def fetch(self, window: Window, _share: Share) -> Fetched | Split:
         self.asked.append(window)
         instead = self.instead.get(window, [])
         if instead:

@@ -1,6 +1,7 @@
 """Windows to slices, several at a time."""
 
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -13,6 +14,7 @@ import pytest
 from archiver.errors import AccountError, UnavailableError, WindowError
 from archiver.fetching import fetch_slices
 from archiver.model import Fetched, Split, Window
+from archiver.sources.base import Share
 from archiver.windows import split
 
 ORIGIN = datetime(2026, 11, 19, tzinfo=UTC)
@@ -39,14 +41,19 @@ class Source:
         self.asked: list[Window] = []
         self.under_way = self.most_under_way = 0
         self.closed = threading.Event()
+        self.part = 0.0  # of the memory, that each fetch holds
+        self.holding: list[Window] = []
         self._lock = threading.Lock()
 
-    def fetch(self, window: Window) -> Fetched | Split:
+    def fetch(self, window: Window, share: Share) -> Fetched | Split:
         with self._lock:
             self.asked.append(window)
             self.under_way += 1
             self.most_under_way = max(self.most_under_way, self.under_way)
         try:
+            if self.part:
+                share.hold(self.part)
+                self.holding.append(window)
             return self.answer(window)
         finally:
             with self._lock:
@@ -123,6 +130,48 @@ def test_a_slow_consumer_bounds_what_is_held():
         for taken, _ in enumerate(slices):
             assert len(source.asked) <= taken + 3
     assert len(source.asked) == 20
+
+
+@pytest.mark.parametrize("outcome", [Fetched, WindowError, Split])
+def test_what_a_slice_holds_of_the_memory_is_free_once_it_is_taken(outcome):
+    """However many may be under way, they wait for room; and then they have it."""
+
+    def answer(window: Window) -> Fetched | Split:
+        if outcome is WindowError:
+            raise WindowError("no")
+        if outcome is Split and window in hours:
+            half = timedelta(minutes=30)
+            return Split([Window(window.start, window.start + half),
+                          Window(window.start + half, window.end)])  # fmt: skip
+        return Fetched([])
+
+    source = Source(answer)
+    source.part = 0.5
+    hours = list(map(hour, range(6)))
+    for taken, _ in enumerate(fetch_slices(source, deque(hours), 4)):
+        time.sleep(0.02)
+        if outcome is Fetched:
+            assert len(source.holding) <= taken + 2
+    assert len(source.holding) == (18 if outcome is Split else 6)
+
+
+def test_a_stop_ends_who_waits_for_memory():
+    """It isn't given back any more."""
+    source = Source()
+    source.part = 1.0
+    with closing(fetch_slices(source, deque(map(hour, range(9))), 3)) as slices:
+        next(slices)
+        next(slices)
+    assert source.under_way == 0
+
+
+def test_the_interpreter_is_as_it_was():
+    """Threads change often while slices are fetched, and as before afterwards."""
+    before = sys.getswitchinterval()
+    with closing(fetch_slices(Source(), deque([hour(0), hour(1)]), 1)) as slices:
+        next(slices)
+        assert sys.getswitchinterval() < before
+    assert sys.getswitchinterval() == before
 
 
 def test_a_slow_window_does_not_hold_the_others_up():

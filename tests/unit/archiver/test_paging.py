@@ -1,7 +1,7 @@
 """Two ways to read a window whole, against a service in memory that does as it likes."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
@@ -25,7 +25,7 @@ from archiver.model import (
     Split,
     Window,
 )
-from archiver.sources.base import Paging
+from archiver.sources.base import Paging, Share
 from archiver.sources.bisecting import BisectPaging
 from archiver.sources.consistency import ATTEMPTS
 from archiver.sources.paging import OffsetPaging
@@ -120,20 +120,56 @@ class Service:
         return Rejected("nonsense", repr(row), repr(row), row[CLICK_ID], clicked_at, position)
 
 
-def fetch_all(paging: Paging, service: Service, window: Window = HOUR) -> "Counter[Row]":
+class Alone:
+    """The share of a slice that shares with nobody: a page is read when it is taken."""
+
+    def __init__(self) -> None:
+        self.held: list[float] = []
+
+    def hold(self, part: float) -> None:
+        self.held.append(part)
+
+    def read(self, read_page: Callable[[int], Page], offsets: Iterable[int]) -> Generator[Page]:
+        yield from map(read_page, offsets)
+
+
+class Shuffled(Alone):
+    """The share of a slice whose pages come in any order at all, and more of them than needed."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._random = Random(seed)
+
+    def read(self, read_page: Callable[[int], Page], offsets: Iterable[int]) -> Generator[Page]:
+        offsets = list(offsets)
+        shuffled = self._random.sample(offsets, len(offsets))
+        pages = {offset: read_page(offset) for offset in shuffled}
+        yield from (pages[offset] for offset in offsets)
+
+
+class Never(Alone):
+    """The share of a slice that must be read page after page."""
+
+    def read(self, *_: object) -> Generator[Page]:
+        raise AssertionError
+
+
+def fetch_all(
+    paging: Paging, service: Service, window: Window = HOUR, share: Share | None = None
+) -> "Counter[Row]":
     """All clicks of a window, by way of however many splits."""
-    return fetch_all_and_rejected(paging, service, window)[0]
+    return fetch_all_and_rejected(paging, service, window, share)[0]
 
 
 def fetch_all_and_rejected(
-    paging: Paging, service: Service, window: Window = HOUR
+    paging: Paging, service: Service, window: Window = HOUR, share: Share | None = None
 ) -> "tuple[Counter[Row], Counter[str]]":
     clicks: Counter[Row] = Counter()
     rejected: Counter[str] = Counter()
     waiting = [window]
     while waiting:
         part = waiting.pop()
-        fetched = paging.fetch(service, part)
+        fetched = paging.fetch(service, part, share or Alone())
         if isinstance(fetched, Split):
             assert len(fetched.windows) > 1
             assert (fetched.windows[0].start, fetched.windows[-1].end) == (part.start, part.end)
@@ -145,7 +181,7 @@ def fetch_all_and_rejected(
 
 
 def fetched_whole(paging: Paging, service: Service, window: Window = HOUR) -> Fetched:
-    fetched = paging.fetch(service, window)
+    fetched = paging.fetch(service, window, Alone())
     assert isinstance(fetched, Fetched)
     return fetched
 
@@ -204,7 +240,7 @@ def test_clicks_all_alike_fill_whole_pages(count, cap):
 def test_alike_pages_without_a_total_are_an_error():
     """Without a total nobody can tell a page of alike clicks from the same page again."""
     with pytest.raises(UnstableError, match="same page again"):
-        OffsetPaging().fetch(Service(alike(30), states_total=False), HOUR)
+        OffsetPaging().fetch(Service(alike(30), states_total=False), HOUR, Alone())
 
 
 def test_the_total_ends_the_paging():
@@ -335,7 +371,7 @@ def test_pages_that_never_hold_still_are_left():
 
     service.before_page = insert
     with pytest.raises(UnstableError, match=f"total changed .*, {ATTEMPTS} times in a row"):
-        OffsetPaging().fetch(service, HOUR)
+        OffsetPaging().fetch(service, HOUR, Alone())
 
 
 @pytest.mark.parametrize("lie", [-3, -1, 1, 3])
@@ -343,7 +379,7 @@ def test_pages_that_never_hold_still_are_left():
 def test_a_total_that_lies_is_an_error(lie, count):
     """The number of records must be what is stated, neither more nor less."""
     with pytest.raises(UnstableError, match=rf"states {count + lie} clicks and gave \d+"):
-        OffsetPaging().fetch(Service(numbered(count), lie=lie), HOUR)
+        OffsetPaging().fetch(Service(numbered(count), lie=lie), HOUR, Alone())
 
 
 def test_a_total_on_some_pages_only_is_an_error():
@@ -355,14 +391,14 @@ def test_a_total_on_some_pages_only_is_an_error():
 
     service.before_page = silent
     with pytest.raises(UnstableError, match="total changed"):
-        OffsetPaging().fetch(service, HOUR)
+        OffsetPaging().fetch(service, HOUR, Alone())
 
 
 def test_an_ignored_offset_that_is_stated_is_an_error_at_once():
     """A service that says offset 0 when asked for 10 is asked once, and bisect is named."""
     service = Service(numbered(25), heeds_offset=False, states_offset=True)
     with pytest.raises(WindowError, match=r'answered from 0.*pagination = "bisect"'):
-        OffsetPaging().fetch(service, HOUR)
+        OffsetPaging().fetch(service, HOUR, Alone())
     assert len(service.asked) == 2
 
 
@@ -372,7 +408,7 @@ def test_an_ignored_offset_is_never_more_clicks(total, rows):
     """A service that gives its first page for ever is found out, stated or not."""
     service = Service(rows, heeds_offset=False, states_total=total)
     with pytest.raises(UnstableError):
-        OffsetPaging().fetch(service, HOUR)
+        OffsetPaging().fetch(service, HOUR, Alone())
     assert len(service.asked) <= 9
 
 
@@ -380,7 +416,7 @@ def test_an_id_twice_is_an_error():
     """Two records of one id in one reading mean that the pages don't fit together."""
     twice = [*numbered(5), numbered(5)[2]]
     with pytest.raises(UnstableError, match="one click's id twice"):
-        OffsetPaging().fetch(Service(twice), HOUR)
+        OffsetPaging().fetch(Service(twice), HOUR, Alone())
 
 
 @pytest.mark.parametrize("total", [True, False])
@@ -390,7 +426,7 @@ def test_a_large_window_is_split(total, newest_first):
     rows = numbered(300, second=lambda number: number * 10)
     service = Service(rows, states_total=total, newest_first=newest_first)
     paging = OffsetPaging(slice_records=40)
-    assert isinstance(paging.fetch(service, HOUR), Split)
+    assert isinstance(paging.fetch(service, HOUR, Alone()), Split)
     assert fetch_all(paging, service) == Counter(rows)
     assert max(offset for _, offset in service.asked) <= 50
 
@@ -400,14 +436,14 @@ def test_a_page_larger_than_the_budget_is_split_too():
     rows = numbered(30)
     service = Service(rows, cap=20, states_total=False)
     paging = OffsetPaging(slice_records=10)
-    assert isinstance(paging.fetch(service, HOUR), Split)
+    assert isinstance(paging.fetch(service, HOUR, Alone()), Split)
     assert fetch_all(paging, service) == Counter(rows)
 
 
 def test_a_stated_total_splits_before_anything_else_is_read():
     """The first page's total says into how many parts: the rest of the window isn't read."""
     service = Service(numbered(300, second=lambda number: number * 10))
-    split = OffsetPaging(slice_records=40).fetch(service, HOUR)
+    split = OffsetPaging(slice_records=40).fetch(service, HOUR, Alone())
     assert isinstance(split, Split)
     assert (len(split.windows), len(service.asked)) == (8, 1)
 
@@ -428,7 +464,7 @@ def test_a_second_beyond_all_bounds_is_an_error(total, bound):
     """Memory and requests are bounded even so: the error names the second and what was read."""
     service = Service(numbered(95, second=lambda _: 7), states_total=total, page_bytes=1_000)
     with pytest.raises(WindowError, match=r"second 20.*:07 UTC doesn't .*60 records in 6 pages"):
-        OffsetPaging(slice_records=20, **bound).fetch(service, span(7, 8))
+        OffsetPaging(slice_records=20, **bound).fetch(service, span(7, 8), Alone())
     assert len(service.asked) == 6
 
 
@@ -447,7 +483,7 @@ def test_a_window_of_large_or_small_pages_is_split(total, bound):
     """What a slice holds in bytes, and how often is asked for it, is bounded as records are."""
     rows = numbered(300, second=lambda number: number * 10)
     service = Service(rows, states_total=total, page_bytes=1_000)
-    assert isinstance(OffsetPaging(**bound).fetch(service, HOUR), Split)
+    assert isinstance(OffsetPaging(**bound).fetch(service, HOUR, Alone()), Split)
     assert len(service.asked) == (1 if total and "slice_bytes" in bound else 4)
     assert fetch_all(OffsetPaging(**bound), service) == Counter(rows)
 
@@ -473,7 +509,7 @@ def test_pages_that_never_end_are_asked_for_a_while(growth, at_end):
     window = HOUR
     with pytest.raises(WindowError):  # noqa: PT012 - which of the windows it is doesn't matter
         while True:
-            window = first_part(paging.fetch(Endless(), window))
+            window = first_part(paging.fetch(Endless(), window, Alone()))
     assert asked <= 800
 
 
@@ -533,8 +569,8 @@ def test_only_first_pages_are_asked_for():
 def test_a_full_page_is_presumed_truncated():
     """Without a total, as many records as asked mean that there may be more."""
     service = Service(numbered(10), states_total=False)
-    assert isinstance(BisectPaging(page_size=10).fetch(service, HOUR), Split)
-    assert isinstance(BisectPaging(page_size=11).fetch(service, HOUR), Fetched)
+    assert isinstance(BisectPaging(page_size=10).fetch(service, HOUR, Alone()), Split)
+    assert isinstance(BisectPaging(page_size=11).fetch(service, HOUR, Alone()), Fetched)
 
 
 def test_a_full_page_with_its_total_is_whole():
@@ -558,7 +594,7 @@ def test_a_limit_of_nothing_is_no_limit():
 
 def test_the_total_says_into_how_many_parts():
     """A window with five pages is split into five at once."""
-    split = BisectPaging(page_size=10).fetch(Service(numbered(50)), HOUR)
+    split = BisectPaging(page_size=10).fetch(Service(numbered(50)), HOUR, Alone())
     assert isinstance(split, Split)
     assert len(split.windows) == 5
 
@@ -585,7 +621,7 @@ def test_a_second_fuller_than_a_page_is_named(end_is_in, total):
     """No smaller window can be asked for: the error names the second and the remedy."""
     service = Service(alike(11), states_total=total, end_is_in=end_is_in)
     with pytest.raises(WindowError, match=r'2026-11-19 12:00:07 UTC .* pagination = "offset"'):
-        BisectPaging(page_size=10).fetch(service, span(7, 8))
+        BisectPaging(page_size=10).fetch(service, span(7, 8), Alone())
 
 
 def test_a_second_that_knows_less_when_asked_alone_is_an_error():
@@ -593,7 +629,7 @@ def test_a_second_that_knows_less_when_asked_alone_is_an_error():
     service = Service([*alike(4), *alike(8, second=8)], states_total=False, end_is_in=True)
     service.read_second = lambda _: Page([])  # it takes an empty span for a mistake
     with pytest.raises(WindowError, match="12:00:07 UTC"):
-        BisectPaging(page_size=10).fetch(service, span(7, 8))
+        BisectPaging(page_size=10).fetch(service, span(7, 8), Alone())
 
 
 def test_a_service_that_ignores_the_start_is_an_error():
@@ -601,7 +637,7 @@ def test_a_service_that_ignores_the_start_is_an_error():
     service = Service(alike(30, second=1), states_total=False, heeds_start=False)
     service.read_second = lambda _: Page([])
     with pytest.raises(WindowError, match="12:00:07 UTC"):
-        BisectPaging(page_size=10).fetch(service, span(7, 8))
+        BisectPaging(page_size=10).fetch(service, span(7, 8), Alone())
 
 
 @pytest.mark.parametrize("rows", [numbered(5), [*numbered(5), numbered(5)[0]]])
@@ -610,7 +646,7 @@ def test_one_page_is_checked_as_well(rows):
     lie = -1 if len(set(rows)) == len(rows) else 0
     service = Service(rows, lie=lie)
     with pytest.raises(UnstableError, match=f"{ATTEMPTS} times in a row"):
-        BisectPaging(page_size=10).fetch(service, HOUR)
+        BisectPaging(page_size=10).fetch(service, HOUR, Alone())
     assert len(service.asked) == ATTEMPTS
 
 
@@ -722,7 +758,7 @@ def test_the_total_counts_nonsense():
             assert (len(fetched.rows), len(fetched.rejected)) == (12, 13)
         else:
             with pytest.raises(UnstableError, match=rf"states {count + lie} clicks and gave \d+"):
-                OffsetPaging().fetch(service, HOUR)
+                OffsetPaging().fetch(service, HOUR, Alone())
 
 
 @pytest.mark.parametrize("total", [True, False])
@@ -730,7 +766,7 @@ def test_a_page_of_nonsense_that_comes_again_is_an_error(total):
     """A service that gives its first page for ever is found out by its nonsense as well."""
     service = Service(numbered(25), heeds_offset=False, states_total=total, garbled=lambda _: True)
     with pytest.raises(UnstableError):
-        OffsetPaging().fetch(service, HOUR)
+        OffsetPaging().fetch(service, HOUR, Alone())
     assert len(service.asked) <= 9
 
 
@@ -770,12 +806,12 @@ def test_nonsense_counts_for_a_slices_budget(total):
     rows = numbered(300, second=lambda number: number * 10)
     service = Service(rows, states_total=total, garbled=lambda _: True)
     paging = OffsetPaging(slice_records=40)
-    assert isinstance(paging.fetch(service, HOUR), Split)
+    assert isinstance(paging.fetch(service, HOUR, Alone()), Split)
     assert fetch_all_and_rejected(paging, service)[1].total() == 300
     assert max(offset for _, offset in service.asked) <= 50
     crowded = Service(numbered(95, second=lambda _: 7), states_total=total, garbled=lambda _: True)
     with pytest.raises(WindowError, match="doesn't come to an end"):
-        OffsetPaging(slice_records=20, second_records=50).fetch(crowded, span(7, 8))
+        OffsetPaging(slice_records=20, second_records=50).fetch(crowded, span(7, 8), Alone())
 
 
 def test_nonsense_with_an_id_on_a_border_is_no_shift():
@@ -784,3 +820,119 @@ def test_nonsense_with_an_id_on_a_border_is_no_shift():
     service = Service(rows, cap=8, garbles_time=False)
     service.garbled = lambda row: row[CLICK_ID] is not None
     assert fetch_all_and_rejected(OffsetPaging(), service) == told_apart(rows, service)
+
+
+# Side by side
+
+seeds = st.integers(0, 2**32)
+
+
+@unhurried
+@given(with_ids, st.integers(1, 9), st.integers(1, 30), flags, flags, flags, flags, shares, seeds)
+def test_pages_in_any_order_are_every_click_once(
+    rows, cap, budget, total, end_is_in, newest, nonsense, share, seed
+):
+    """Whatever order the pages are read in, a window is the exact multiset of its records."""
+    garbled = garbles(share, seed) if nonsense else lambda _: False
+    service = Service(rows, cap, states_total=total, end_is_in=end_is_in, newest_first=newest,
+                      garbled=garbled)  # fmt: skip
+    paging = OffsetPaging(slice_records=budget, slices=6)
+    window = span(0, 30)
+    found = fetch_all_and_rejected(paging, service, window, Shuffled(seed))
+    assert found == told_apart(rows, service)
+
+
+@unhurried
+@given(with_ids.filter(len), st.integers(1, 9), st.integers(1, 12), flags, flags, st.data(), seeds)
+def test_a_change_between_pages_side_by_side_is_noticed(
+    rows, cap, when, comes, newest, data, seed
+):
+    """A click that comes or goes at any moment: it is all as it was before, or as it is after."""
+    late = click(at(data.draw(st.integers(0, 20))), id="late")
+    gone = data.draw(st.sampled_from(rows))
+    after = [*rows, late] if comes else [row for row in rows if row != gone]
+    service = Service(rows, cap, newest_first=newest)
+
+    def change(service: Service) -> None:
+        if len(service.asked) == when:
+            service.rows = after
+
+    service.before_page = change
+    found = fetch_all(OffsetPaging(), service, HOUR, Shuffled(seed))
+    assert found in (Counter(rows), Counter(after))
+    assert len(service.asked) < when or found == Counter(service.rows)
+
+
+@given(with_ids, st.lists(st.integers(1, 9), min_size=1), seeds)
+def test_pages_of_any_size_lose_nothing(rows, caps, seed):
+    """Where a page isn't as large as the first, what was read beyond it is left, and read anew."""
+    service = Service(rows)
+    sizes = cycle(caps)
+
+    def resize(service: Service) -> None:
+        service.cap = next(sizes)
+
+    service.before_page = resize
+    assert fetch_all(OffsetPaging(), service, HOUR, Shuffled(seed)) == Counter(rows)
+
+
+def test_each_page_is_asked_for_once():
+    """Where every page is as large as the first, side by side costs no request more."""
+    service = Service(numbered(45))
+    fetch_all(OffsetPaging(), service, HOUR, Shuffled(3))
+    assert sorted(offset for _, offset in service.asked) == [0, 10, 20, 30, 40]
+
+
+@pytest.mark.parametrize(
+    ("rows", "total"),
+    [(numbered(45), False), ([click(at(n), ip=str(n)) for n in range(45)], True),
+     ([*numbered(5), *alike(3, second=9), *numbered(40, second=lambda n: n + 20)[5:]], True)],
+    ids=["no total", "no ids", "not all with ids"],
+)  # fmt: skip
+def test_what_only_the_page_before_tells_is_read_page_after_page(rows, total):
+    """Without a total nobody knows how many pages there are; without ids, where one begins."""
+    service = Service(rows, states_total=total)
+    assert fetch_all(OffsetPaging(), service, HOUR, Never()) == Counter(rows)
+
+
+def test_ids_that_cease_are_no_shift():
+    """From there on it is read page after page, each second whole on one of them."""
+    rows = [click(at(n // 3), ip=f"{n:02}", id=f"{n:02}" if n < 20 else None) for n in range(60)]
+    service = Service(rows, order=Random(5).random)
+    assert fetch_all(OffsetPaging(), service, HOUR, Shuffled(1)) == Counter(rows)
+
+
+def test_an_error_of_one_page_is_the_slices():
+    """A page that can't be had leaves the window, however many others could."""
+
+    def refuse(service: Service) -> None:
+        if service.asked[-1][1] == 30:
+            raise WindowError("not this one")
+
+    service = Service(numbered(45), before_page=refuse)
+    with pytest.raises(WindowError, match="not this one"):
+        OffsetPaging().fetch(service, HOUR, Shuffled(1))
+
+
+@pytest.mark.parametrize(("slices", "wide", "narrow"), [(1, 40, 40), (2, 40, 40), (8, 160, 40)])
+def test_pages_side_by_side_may_fill_half_of_the_memory(slices, wide, narrow):
+    """Of slices read page after page there are many at a time: each has its part of it only."""
+    paging = OffsetPaging(slice_records=40, slices=slices)
+    for most, has_ids in ((wide, True), (narrow, False)):
+        for count in (most, most + 1):
+            ids = [f"{n:04}" if has_ids else None for n in range(count)]
+            service = Service([click(at(n), ip=str(n), id=ids[n]) for n in range(count)])
+            fetched = paging.fetch(service, HOUR, Alone())
+            assert isinstance(fetched, Split) == (count > most)
+
+
+@pytest.mark.parametrize(
+    ("count", "states_total", "held"),
+    [(8, True, []), (80, True, [80 / 400]), (400, True, []), (80, False, [1 / 8])],
+)
+def test_a_slice_holds_what_it_will_need(count, states_total, held):
+    """One page holds nothing, nor does what is split; without a total it is a slice's part."""
+    service = Service(numbered(count), states_total=states_total)
+    share = Alone()
+    OffsetPaging(slice_records=50, slices=8, slice_pages=9).fetch(service, HOUR, share)
+    assert share.held == held

@@ -5,6 +5,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
@@ -551,6 +552,102 @@ def test_no_pace_is_no_pause():
         for _ in range(20):
             sender.send(url, PARAMETERS)
     assert time.monotonic() - begun < 2
+
+
+# In flight
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_no_more_requests_in_flight_than_allowed(concurrency):
+    """From however many threads, and with retries; and as many as allowed."""
+    counter = InFlight()
+    sender = Transport(concurrency=concurrency)
+    with scripted(counter) as url, closing(sender), ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: sender.send(url, PARAMETERS), range(24)))
+    assert counter.most == concurrency
+    assert counter.asked > 24
+
+
+class InFlight:
+    """Counts how many requests are being answered at once; now and then it fails."""
+
+    def __init__(self) -> None:
+        self.asked = self.now = self.most = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, _: dict[str, str]) -> Reply:
+        with self._lock:
+            self.asked += 1
+            self.now += 1
+            self.most = max(self.most, self.now)
+            fails = self.asked % 7 == 0
+        time.sleep(0.02)
+        with self._lock:
+            self.now -= 1
+        return Reply(b"", 500) if fails else OK
+
+
+def test_connections_are_used_again_whatever_thread_sends():
+    """There are no more of them than requests at once, and none lies idle for a thread's sake."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(answer)
+        while read_request(connection):
+            connection.sendall(answer)
+
+    with raw_server(talk) as (url, arrivals), closing(Transport(concurrency=2)) as sender:
+        for _ in range(6):
+            thread = threading.Thread(target=sender.send, args=(url, PARAMETERS))
+            thread.start()
+            thread.join()
+    assert len(arrivals) == 1
+
+
+def test_a_stop_ends_those_that_wait_to_be_sent():
+    """They have sent nothing yet, and don't any more."""
+    arrived = threading.Event()
+    errors: list[Exception] = []
+
+    def talk(connection: socket.socket) -> None:
+        arrived.set()
+        connection.recv(1)
+
+    def fetch() -> None:
+        try:
+            sender.send(url, PARAMETERS)
+        except SourceError as error:
+            errors.append(error)
+
+    sender = Transport(method="get", concurrency=1)
+    with raw_server(talk) as (url, arrivals):
+        threads = [threading.Thread(target=fetch) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        assert arrived.wait(5)
+        begun = time.monotonic()
+        sender.close()
+        for thread in threads:
+            thread.join(5)
+        assert time.monotonic() - begun < 1
+    assert [type(error) for error in errors] == [AccountError] * 4
+    assert len(arrivals) == 1
+
+
+def test_what_the_service_asks_to_wait_is_heeded_by_who_waits_to_be_sent():
+    """A request whose turn comes after the answer isn't sent before the time is over."""
+    arrivals: list[float] = []
+
+    def script(_: dict[str, str]) -> Reply:
+        arrivals.append(time.monotonic())
+        time.sleep(0.2)
+        return OK if len(arrivals) > 1 else Reply(b"", 503, (("Retry-After", "1"),))
+
+    sender = Transport(concurrency=1)
+    with scripted(script) as url, closing(sender), ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: sender.send(url, PARAMETERS), range(3)))
+    assert len(arrivals) == 4
+    assert min(arrivals[1:]) - arrivals[0] >= 1.2
 
 
 # Secrets

@@ -149,6 +149,7 @@ def test_counting_and_paging_read_the_index_alone(
         plans = [
             [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
             for statement in statements
+            if not statement.startswith("PRAGMA")
         ]
     search = (
         "SEARCH clicks USING COVERING INDEX clicks_in_order (account_id=? AND clicked_at_local>"
