@@ -1,7 +1,10 @@
 """A stand-in for systemd: what a service tells it."""
 
 import socket
+import time
 from pathlib import Path
+
+_TIMEOUT_SECONDS = 60
 
 
 class Systemd:
@@ -11,7 +14,7 @@ class Systemd:
         self.path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
-        self._socket.settimeout(30)
+        self._socket.settimeout(_TIMEOUT_SECONDS)
 
     def heard(self) -> str:
         """The next message."""
@@ -19,9 +22,11 @@ class Systemd:
 
     def wait_for(self, beginning: str) -> str:
         """The next message that begins so."""
-        while not (message := self.heard()).startswith(beginning):
-            pass
-        return message
+        end = time.monotonic() + _TIMEOUT_SECONDS
+        while time.monotonic() < end:
+            if (message := self.heard()).startswith(beginning):
+                return message
+        raise TimeoutError(f"no {beginning} for {_TIMEOUT_SECONDS} seconds")
 
     def close(self) -> None:
         self._socket.close()
