@@ -20,7 +20,7 @@ from archiver.sources.base import Source
 from archiver.timestamps import format_utc
 from archiver.windows import intersect, subtract, total_seconds
 from jobs.anomalies import Missing, warn_of_empty_days
-from jobs.collecting import seldom_collecting
+from jobs.interpreter import seldom_collecting, short_turns
 from jobs.lock import hold
 from jobs.publish import publish_of_turn
 from jobs.sources import Service, address_treatment, local_times, open_service
@@ -64,7 +64,7 @@ class Job:
         accounts = [a for a in self.config.accounts if a.name in self.passwords]
         directory = self.config.archive.directory
         try:
-            with self.hold(directory), seldom_collecting():
+            with self.hold(directory), seldom_collecting(), short_turns():
                 begun()
                 with open_archive(directory, self.config.archive.store) as archive:
                     changes = hold_settings(archive, accounts)

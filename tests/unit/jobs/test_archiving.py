@@ -1,5 +1,7 @@
 """A job: each account by itself, and all that goes wrong in its report."""
 
+import gc
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -190,3 +192,18 @@ def test_a_clock_that_fell_behind_takes_nothing_back(new_archive, history, reach
     history.refuses = False
     assert archive.run(now + HOUR).accounts[0].error is None
     assert len(archive.status(now)["covered"]) == 1
+
+
+def test_python_is_told_how_to_work_only_while_a_job_is_executed(new_archive) -> None:
+    """Circles are looked for seldom and threads take turns often; a daemon goes on as ever."""
+    seen = []
+
+    def plan(turn):
+        seen.append((gc.get_threshold()[0], sys.getswitchinterval()))
+        return daily.plan(turn)
+
+    before = gc.get_threshold()[0], sys.getswitchinterval()
+    run_with(new_archive(), plan)
+    assert seen[0][0] > before[0]
+    assert seen[0][1] < before[1]
+    assert (gc.get_threshold()[0], sys.getswitchinterval()) == before

@@ -1,10 +1,11 @@
-"""Circles of objects are looked for seldom while clicks come in, and as ever afterwards."""
+"""Python is told to go about its work otherwise while clicks come in, and as ever afterwards."""
 
 import gc
+import sys
 
 import pytest
 
-from jobs.collecting import seldom_collecting
+from jobs.interpreter import seldom_collecting, short_turns
 
 
 def test_looks_seldom_and_not_at_what_was_there() -> None:
@@ -25,3 +26,14 @@ def test_all_is_as_before_whatever_happened_within() -> None:
         raise KeyError
     assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0
+
+
+def test_threads_take_turns_more_often_within() -> None:
+    """And as often as before afterwards, whatever happened."""
+    before, within = sys.getswitchinterval(), []
+    with pytest.raises(ZeroDivisionError), short_turns():
+        within.append(sys.getswitchinterval() / 0)
+    with short_turns():
+        within.append(sys.getswitchinterval())
+    assert within == [pytest.approx(before / 5)]
+    assert sys.getswitchinterval() == pytest.approx(before)
