@@ -123,7 +123,7 @@ def test_a_disk_that_is_really_full(link_archiver, small_disk, service, address,
     told = link_archiver("backfill", *PERIOD, "--json", code=3)
     assert "Check the disk's space" in told.err
 
-    os.truncate(filler, filler.stat().st_size - 480_000)
+    os.truncate(filler, filler.stat().st_size - 1_300_000)
     told = link_archiver("backfill", *PERIOD, "--json", code=3)
     assert "Check the disk's space" in told.err
     assert 0 < archive.status(NOW)["clicks"] < 900
