@@ -203,6 +203,7 @@ def all_told(report: AccountReport) -> Iterator[None]:
         yield
     except ArchiverError as error:
         report.aborted = True
+        report.refused = report.refused or isinstance(error, RefusedError)
         report.errors.append(str(error))
     except Exception as error:  # noqa: BLE001 - a defect of ours, told with its place
         report.aborted = report.unexpected = True

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from archiver.config_account import Account
-from archiver.errors import SourceError
 from archiver.model import AccountReport, Window
 from jobs.sources import Service
 from storage.opening import Archive
@@ -90,11 +89,9 @@ class Turn:
         """Whether the service's clock is well ahead of this machine's, which then is wrong.
 
         It costs a request: it is asked where the archive knows of a time that hasn't come yet.
+        Raises SourceError without an answer: then it isn't known what is due.
         """
         if self.service.clicks is None:
             return False
-        try:
-            served_at = self.service.clicks.served_at()
-        except SourceError:
-            return True  # nothing is known of any clock, and nothing can be fetched either
+        served_at = self.service.clicks.served_at()
         return served_at is not None and served_at > self.now + SKEW

@@ -35,7 +35,10 @@ def open_database(directory: Path) -> sqlite3.Connection:
             connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # heeded where it is made
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            schema.ledger.apply(Database(connection))
+            database = Database(connection)
+            with database.atomic():  # else a process that is killed may leave it without its index
+                schema.ledger.ensure_migrations_table(database)
+            schema.ledger.apply(database)
         except BaseException:
             connection.close()
             raise

@@ -204,7 +204,8 @@ class History(RuleBasedStateMachine):
         status = self._archive.status(now)
         assert (status["gaps"], status["behind_seconds"] or 0) == ([], 0)
         assert status["clicks"] == clicks.total()
-        assert not self._archive.differences(now)
+        differences = self._archive.differences(now)
+        assert not differences, differences
         figures.count("histories")
         figures.count("clicks archived", clicks.total())
         figures.count("clicks lost", lost.total())

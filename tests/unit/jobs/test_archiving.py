@@ -213,6 +213,7 @@ def test_a_clock_that_fell_behind_takes_nothing_back(new_archive, history, reach
     [report] = archive.run(now - 1000 * DAY).accounts
     assert not any("was marked as archived" in warning for warning in report.warnings)
     assert report.windows == 0
+    assert reachable == (report.outcome == "complete")
     after = archive.status(now)
     assert (after["covered"], after["gaps"]) == (before["covered"], before["gaps"])
     history.refuses = False
