@@ -40,14 +40,14 @@ def fetch_slices(
     memory = Memory()
     turn = threading.Lock()
     slices = ThreadPoolExecutor(concurrency, thread_name_prefix="fetch")
-    # More than requests, so that the next one is sent while an answer is taken apart.
-    pages = ThreadPoolExecutor(2 * concurrency, thread_name_prefix="page")
+    # One more than requests, so that the next one is sent while an answer is taken apart.
+    pages = ThreadPoolExecutor(concurrency + 1, thread_name_prefix="page")
     try:
         with _switching_often():
             while waiting or under_way:
                 while waiting and len(under_way) < allowed:
                     window = waiting.popleft()
-                    share = SliceShare(memory, pages, turn, 2 * concurrency)
+                    share = SliceShare(memory, pages, turn, concurrency + 1)
                     under_way[slices.submit(source.fetch, window, share)] = window, share
                 done = _first_done(under_way)
                 window, share = under_way.pop(done)

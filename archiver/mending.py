@@ -135,7 +135,7 @@ def _paired(
 ) -> tuple[list[Row | None], list[Row]]:
     """The service's version of each stored click, and the clicks that aren't stored.
 
-    Among the alike in identity, those of the same facts go together, then any.
+    Among the alike in identity, equals go together, then those of the same facts, then any.
     """
     partners: list[Row | None] = [None] * len(stored)
     places: defaultdict[str, list[int]] = defaultdict(list)
@@ -148,6 +148,7 @@ def _paired(
     for base, rows in alike_fetched.items():
         left = sorted(rows, key=content_of)
         for of_stored, of_fetched in (
+            (lambda place: stored[place], lambda row: row),
             (lambda place: (stored[place][CLICKED_AT_SOURCE], latest[place]), _own),
             (lambda _: None, lambda _: None),
         ):

@@ -84,7 +84,7 @@ class OffsetPaging:
         """Pages without an end, each beginning where the reading stands by then."""
         yield (first := read_page(0))
         share.hold(self._slices_in(first.total, first) / self.slices)
-        if _fits_any_order(first):
+        if _fits_any_order(first) and not self._is_large(first):
             end = min(first.total or 0, self.second_records + first.received)
             offsets = range(first.received, end, first.received)[: self.slice_pages]
             with closing(share.read(read_page, offsets)) as pages:
@@ -92,8 +92,14 @@ class OffsetPaging:
                     if offset != reading.next_offset:
                         break  # the page before wasn't as large as the first one
                     yield page
+                    if self._is_large(page):
+                        break
         while True:
             yield read_page(reading.next_offset)
+
+    def _is_large(self, page: Page) -> bool:
+        """Whether such pages would take too much memory side by side."""
+        return page.size_bytes > self.slice_bytes // 4
 
     def _slices_in(self, total: int | None, first: Page) -> float:
         """How many slices so many records would be, of such as are on the first page."""

@@ -26,8 +26,9 @@ DEFECTS = (
     Defect(
         "dedupe by set",
         "archiver/identity.py",
-        "        groups[base].append(row)\n",
-        "        groups[base] = [row]\n",
+        "    rows, keys = _alike_by_content(rows, bases), _numbered(bases)\n",
+        "    rows = list(dict(zip(bases, rows, strict=True)).values())\n"
+        "    keys = _numbered(bases_of(rows))\n",
         _SQLITE_NO_IDS,
     ),
     Defect(
