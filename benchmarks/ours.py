@@ -18,8 +18,9 @@ from benchmarks.history import ACCOUNT, ZONE, History, fingerprint, window
 from benchmarks.tasks import Prepared, Task
 from jobs.archiving import Job, identity_settings
 from jobs.backfill import Backfill
-from jobs.export import Export, whole_file
+from jobs.export import Export
 from jobs.status import archive_status
+from jobs.whole_file import whole_file
 from storage.opening import open_archive
 
 _CONFIG = """

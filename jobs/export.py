@@ -1,22 +1,20 @@
 """`export`: clicks, links and totals, by account, time and id, as JSON lines or CSV."""
 
 import csv
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from secrets import token_hex
 from typing import BinaryIO, Literal
 from zoneinfo import ZoneInfo
 
-from archiver.errors import ConfigError, StoreError
+from archiver.errors import ConfigError
 from archiver.lines import line_of
 from archiver.model import CLICK_FIELDS, Row, Window
 from jobs.guarded import is_special, resolved
 from jobs.period import typed_period
-from storage.appending import sync_folder
+from jobs.whole_file import whole_file, write_errors
 from storage.links import LINK_FIELDS, TOTAL_FIELDS
 from storage.reading import ArchivedAccount, ArchiveReader, open_reader
 
@@ -103,44 +101,11 @@ def output_file(path: Path) -> Iterator[BinaryIO]:
     What holds no content, such as a pipe or /dev/null, is written into and stays what it is.
     """
     if is_special(path):
-        with _told(path), path.open("wb") as file:
+        with write_errors(path), path.open("wb") as file:
             yield file
     else:
         with whole_file(resolved(path) if path.is_symlink() else path) as file:
             yield file
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name whole and durable, or not at all.
-
-    It takes the place of whatever has the name, a link or a pipe too.
-    """
-    # Not by the process number: in a container the next one has the same.
-    part = path.with_name(f".{path.name}.{token_hex(4)}.part")
-    try:
-        with _told(path):
-            with part.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-            sync_folder(path.parent)
-    finally:
-        with suppress(OSError):  # it isn't there, or its folder can't be written to
-            part.unlink()
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Say of which file something went wrong, and what to do about it."""
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"can't write {path}: {error.strerror}. Check the folder, its permissions and the "
-            "disk's space"
-        ) from None
 
 
 def _writer(

@@ -10,8 +10,8 @@ from archiver import __version__
 from archiver.config import Config
 from archiver.errors import StoreError
 from archiver.model import RunReport
-from jobs.export import whole_file
 from jobs.figures import Figures, archived_figures, with_report
+from jobs.whole_file import whole_file
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric

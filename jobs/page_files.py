@@ -10,8 +10,8 @@ import orjson
 
 from archiver.config import Config, Page
 from archiver.errors import ConfigError, StoreError
-from jobs.export import whole_file
 from jobs.guarded import guarded_as, is_any_of, is_same_file
+from jobs.whole_file import whole_file
 
 _FOR_THE_WEB = 0o644  # a web server's user reads it, whatever this program's umask
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.errors import CorruptArchiveError, StoreError
-from storage import schema
+from storage import clicks_schema, schema
 
 FILE_NAME = "archive.db"
 _BUSY_SECONDS = 10.0
@@ -66,7 +66,7 @@ class InPlace:
 def add_clicks(connection: sqlite3.Connection, directory: Path) -> None:
     """Add the tables and views of the SQLite store, or bring them up to date."""
     with store_errors("write to", directory / FILE_NAME):
-        schema.clicks.apply(Database(connection))
+        clicks_schema.clicks.apply(Database(connection))
 
 
 def open_read_only(directory: Path) -> sqlite3.Connection | None:

@@ -13,9 +13,9 @@ from archiver.model import CLICK_FIELDS, CLICKED_AT, Link, Row, Window
 from archiver.store import Commit
 from archiver.timestamps import format_utc, parse_utc
 from archiver.windows import merge, subtract
+from storage.columns import quoted
 from storage.links import Links
 from storage.rejected import RejectedRecords
-from storage.schema import quoted
 
 _LINK_FIELDS = ("link_id", "link", "destination", "title", "group")
 _link_of = itemgetter(*map(CLICK_FIELDS.index, _LINK_FIELDS))

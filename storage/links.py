@@ -6,7 +6,7 @@ from datetime import datetime
 
 from archiver.model import Link, Row, Window
 from archiver.timestamps import format_utc, parse_utc
-from storage.schema import quoted
+from storage.columns import quoted
 
 #: What `links` holds of a link beside its key, and what of it a change is noted for.
 STATE = (

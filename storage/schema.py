@@ -1,4 +1,4 @@
-"""The tables of `archive.db`, as migrations: it reads well in `sqlite3` and in Datasette.
+"""The tables of the ledger in `archive.db`, as migrations: to be read in `sqlite3` or Datasette.
 
 Times are UTC text, `2026-11-19T08:15:30Z`; windows are `[start, end)`.
 """
@@ -6,24 +6,9 @@ Times are UTC text, `2026-11-19T08:15:30Z`; windows are `[start, end)`.
 from sqlite_utils import Database, Migrations
 
 from archiver.identity import FACT_FIELDS
-from archiver.model import CLICK_FIELDS
+from storage.columns import columns
 
 ledger = Migrations("ledger")
-clicks = Migrations("clicks")
-
-_TYPES = {"is_unique": "INTEGER CHECK (is_unique IN (0, 1))"}
-
-
-def quoted(name: str) -> str:
-    """A column's name in SQL: `group` and `end` are words of its own."""
-    return f'"{name}"'
-
-
-def _columns(names: tuple[str, ...], required: frozenset[str]) -> str:
-    return ", ".join(
-        f"{quoted(name)} {_TYPES.get(name, 'TEXT')}{' NOT NULL' if name in required else ''}"
-        for name in names
-    )
 
 
 @ledger()
@@ -141,7 +126,7 @@ def create_ledger(db: Database) -> None:
             key TEXT NOT NULL,
             number INTEGER NOT NULL, -- of the click's revision; the last one counts
             seen_at TEXT NOT NULL,
-            {_columns(FACT_FIELDS, frozenset())},
+            {columns(FACT_FIELDS, frozenset())},
             PRIMARY KEY (account, clicked_at, key, number)
         ) WITHOUT ROWID
         """
@@ -274,33 +259,3 @@ def keep_what_is_untold(db: Database) -> None:
         ) WITHOUT ROWID
         """
     )
-
-
-@clicks()
-def create_clicks(db: Database) -> None:
-    """The clicks of the SQLite store.
-
-    The key begins with account and time, the order in which clicks arrive: with a random key
-    each click stored would make the next one slower.
-    """
-    required = frozenset({"account", "service", "clicked_at", "clicked_at_source"})
-    db.execute(
-        f"""
-        CREATE TABLE clicks (
-            {_columns(CLICK_FIELDS, required)},
-            key TEXT NOT NULL, -- id:…, or event:<hash>:<number among the alike>
-            PRIMARY KEY (account, clicked_at, key)
-        ) WITHOUT ROWID
-        """
-    )
-    for view, column in (
-        ("clicks_per_day", "substr(clicked_at, 1, 10) AS day"),
-        ("clicks_per_link", "link_id, link"),
-        ("clicks_per_country", "country"),
-        ("clicks_per_referrer", "referrer"),
-    ):
-        names = column.rpartition(" AS ")[2]
-        db.execute(
-            f"CREATE VIEW {view} AS SELECT account, {column}, count(*) AS clicks, "
-            f"sum(is_unique) AS unique_clicks FROM clicks GROUP BY account, {names}"
-        )

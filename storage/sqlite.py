@@ -11,9 +11,9 @@ from archiver.model import CLICK_FIELDS, CLICKED_AT, Row, Window
 from archiver.store import Commit
 from archiver.timestamps import format_utc
 from archiver.windows import intersect
+from storage.columns import quoted
 from storage.database import store_errors, transaction
 from storage.ledger import Ledger
-from storage.schema import quoted
 
 IN_WINDOW = "account = ? AND clicked_at >= ? AND clicked_at < ?"
 COLUMNS = ", ".join(map(quoted, CLICK_FIELDS))

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archiver.timestamps import format_utc, parse_utc
+from storage.columns import quoted
 from storage.database import FILE_NAME, open_read_only, store_errors
-from storage.schema import quoted
 
 #: For so many days before the latest totals, those nearest to the hour of the latest are read.
 _DAYS_BACK = 14

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from storage import schema
+from storage import clicks_schema, schema
+from storage.columns import quoted
 from storage.database import is_damage, open_read_only, store_errors
 from storage.verification.base import Difference
 
@@ -70,7 +71,7 @@ def _faults_of_others(connection: sqlite3.Connection) -> Iterator[str]:
     for (table,) in connection.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'clicks'"
     ).fetchall():
-        for (text,) in connection.execute(f"PRAGMA integrity_check({schema.quoted(table)})"):
+        for (text,) in connection.execute(f"PRAGMA integrity_check({quoted(table)})"):
             yield str(text)
 
 
@@ -80,7 +81,7 @@ def table_differences(connection: sqlite3.Connection) -> list[Difference]:
     What somebody added, such as a view of his own, is no difference.
     """
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        for migrations in (schema.ledger, schema.clicks):
+        for migrations in (schema.ledger, clicks_schema.clicks):
             applied = {migration.name for migration in migrations.applied(Database(connection))}
             if applied or migrations is schema.ledger:
                 pending = [m.name for m in migrations.pending(Database(connection))]

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from archiver.identity import misnamed
 from archiver.model import CLICK_FIELDS, CLICKED_AT, Row
+from storage.columns import quoted
 from storage.database import is_damage, is_no_text, lenient_text
 from storage.ledger import DayRow
-from storage.schema import quoted
 from storage.sqlite import COLUMNS, HAS_DAY, IN_WINDOW, past_day, row_of_columns
 from storage.verification.base import Advance, Difference, Findings, Tally, held_against, printable
 

@@ -14,9 +14,10 @@ from archiver.model import RunReport
 from jobs import daily
 from jobs.archiving import Job
 from jobs.backfill import Backfill
-from jobs.export import Export, What, whole_file
+from jobs.export import Export, What
 from jobs.status import archive_status
 from jobs.verify import Verification
+from jobs.whole_file import whole_file
 from support.service import COMPARED, LOGIN, PASSWORD
 
 

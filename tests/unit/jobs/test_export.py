@@ -14,7 +14,8 @@ from support.clicks import texts, unhurried
 
 from archiver.errors import StoreError
 from archiver.model import Link
-from jobs.export import Export, output_file, whole_file
+from jobs.export import Export, output_file
+from jobs.whole_file import whole_file
 from storage.links import LINK_FIELDS
 from storage.opening import open_archive
 from storage.settings import IdentitySettings
