@@ -66,11 +66,13 @@ def fetch_slices(
                 share.give_back()
             ended = True
     finally:
-        if not ended:
-            source.close()
+        try:
+            if not ended:
+                source.close()
+        finally:  # whatever comes of that, such as a signal: nobody is left waiting
             memory.close()
-        slices.shutdown(cancel_futures=True)
-        pages.shutdown()
+            slices.shutdown(cancel_futures=True)
+            pages.shutdown()
 
 
 def _first_done(under_way: _UnderWay) -> Future[Fetched | Split]:

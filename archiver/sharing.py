@@ -8,6 +8,9 @@ from contextlib import AbstractContextManager
 
 from archiver.model import Page
 
+#: A little more than all of it: nine ninths are, in floating point.
+_WHOLE = 1 + 1e-9
+
 
 class Memory:
     """Memory as a whole of which slices hold parts. Whoever waits for some comes in turn."""
@@ -46,7 +49,7 @@ class Memory:
             self._changed.notify_all()
 
     def _is_turn_of(self, holder: object, part: float) -> bool:
-        has_room = not self._parts or sum(self._parts.values()) + part <= 1
+        has_room = not self._parts or sum(self._parts.values()) + part <= _WHOLE
         return self._waiting[0] is holder and has_room
 
 

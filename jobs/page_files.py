@@ -27,6 +27,8 @@ def write_page(page: Page, html: bytes, document: bytes) -> None:
     with whole_file(json_path(page)) as json_file, whole_file(page.output) as html_file:
         for file, content in ((json_file, document), (html_file, html)):
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # both are on the disk before either gets its name
             os.fchmod(file.fileno(), _FOR_THE_WEB)
 
 

@@ -83,7 +83,7 @@ class _Ending:
 
     def alarmed(self, *_: object) -> None:
         if self._swallowed is None:
-            os._exit(self._exit_code or 0)
+            os._exit(128 + signal.SIGALRM if self._exit_code is None else self._exit_code)
         swallowed, self._swallowed = self._swallowed, None
         signal.setitimer(signal.ITIMER_REAL, _ENDED_AFTER_SECONDS)
         raise swallowed

@@ -39,6 +39,6 @@ def write_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"can't write {path}: {error.strerror}. Check the folder, its permissions and the "
-            "disk's space"
+            f"can't write {path}: {error.strerror or error}. Check the folder, its permissions "
+            "and the disk's space"
         ) from None

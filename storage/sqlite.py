@@ -20,7 +20,8 @@ COLUMNS = ", ".join(map(quoted, CLICK_FIELDS))
 _FACTS = ", ".join(map(quoted, FACT_FIELDS))
 # A statement for many rows: while it is carried out, which is most of storing's time, the threads
 # that fetch go on. After each of single rows they would be stopped to prepare the next one.
-_ROWS_AT_ONCE = 200
+# SQLite before 3.32 takes 999 values in one.
+_ROWS_AT_ONCE = 55
 _VALUES = f"({'?, ' * len(CLICK_FIELDS)}?)"
 _INSERT, _INSERT_MANY = (
     # Not INSERT OR IGNORE, which would also swallow a missing time.

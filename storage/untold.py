@@ -33,10 +33,11 @@ class Untold:
         )
 
     def note_fall(self, account: str, key: str, was: int, now: int | None) -> None:
-        """Note that a link's total went down; where it did so before, from where it began."""
+        """Note that a link's total went down; where it did before too, from the most it was."""
         self._connection.execute(
             "INSERT INTO untold_falls VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (account, key) DO UPDATE SET now = excluded.now",
+            "ON CONFLICT (account, key) DO UPDATE SET "
+            "was = max(was, excluded.was), now = excluded.now",
             (account, key, was, now),
         )
 

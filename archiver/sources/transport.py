@@ -205,8 +205,9 @@ class Transport:
 
         After a stop nobody waits long: those who have one get an error, and so on.
         """
-        session = self._idle.get() or self._open_session()
+        session = self._idle.get()
         try:
+            session = session or self._open_session()
             yield session
         finally:
             self._idle.put(session)

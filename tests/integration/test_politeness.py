@@ -96,7 +96,7 @@ def test_a_refusal_amid_pages_ends_the_others(tmp_path):
         if offset >= 40:
             return Reply(b'{"error": 1, "msg": "wrong credentials"}', 401)
         records = ",".join(
-            f'{{"id": "{n}", "clicked_at": "2025-09-01 00:00:{n // 10:02}"}}'
+            f'{{"id": "{n}", "clicked_at": "{parameters["start"]}"}}'
             for n in range(offset, offset + 10)
         )
         head = f'"error": 0, "msg": "", "total": 150, "limit": 10, "offset": {offset}'
@@ -104,7 +104,8 @@ def test_a_refusal_amid_pages_ends_the_others(tmp_path):
 
     with scripted(refuse) as url:
         archive = TestArchive(tmp_path / "a", url, concurrency=3, page_size=10, format="json")
-        archive.backfill("2025-09-01", "2025-09-01T00:00:30", NOON)
+        [report] = archive.backfill("2025-09-01", "2025-09-01T00:00:01", NOON).accounts
+    assert report.refused
     assert 40 in pages
     assert sum(offset >= 40 for offset in pages) <= 2 * 3
 

@@ -1,9 +1,11 @@
 """Pages for the web, as `run` and `publish` write them."""
 
+import errno
 import json
 import os
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from unicodedata import category
 
 import pytest
@@ -405,6 +407,24 @@ def test_neither_file_is_replaced_where_one_cannot_be(pages, name):
     [error] = pages.archive.run(NOON + DAY).accounts[0].errors
     assert f"can't write {pages.folder / name}: it is a folder" in error
     assert other.read_bytes() == before
+
+
+def test_neither_file_is_replaced_where_the_disk_is_full(pages, monkeypatch):
+    """Both are on the disk before either gets its name."""
+    pages.add()
+    pages.archive.run(NOON)
+    before = {path.name: path.read_bytes() for path in pages.folder.iterdir()}
+    fsync = os.fsync
+
+    def full(descriptor: int) -> None:
+        if ".contest.json." in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", full)
+    [error] = pages.archive.run(NOON + DAY).accounts[0].errors
+    assert "No space left on device" in error
+    assert {path.name: path.read_bytes() for path in pages.folder.iterdir()} == before
 
 
 def test_half_a_character_fails_its_page_alone(pages):

@@ -314,3 +314,28 @@ def test_giving_up_early_closes_the_source():
         next(slices)
     assert source.closed.is_set()
     assert source.under_way == 0
+
+
+def test_nobody_is_left_waiting_where_the_stop_itself_is_interrupted() -> None:
+    """As by a signal: whoever waits for memory is woken all the same."""
+    waits = threading.Event()
+
+    def answer(window: Window) -> Fetched:
+        if number_of(window) == 1:
+            waits.wait(PATIENT)
+            raise AccountError("refused")
+        return Fetched([])
+
+    class Interrupted(Source):
+        def close(self) -> None:
+            raise KeyboardInterrupt
+
+    source = Interrupted(answer)
+    source.part = 1.0
+    slices = fetch_slices(source, deque(map(hour, range(4))), 3)
+    next(slices)
+    waits.set()
+    with pytest.raises(KeyboardInterrupt):
+        list(slices)
+    names = [thread.name for thread in threading.enumerate()]
+    assert not [name for name in names if name.startswith(("fetch", "page"))]

@@ -686,3 +686,17 @@ def test_no_error_tells_what_was_sent(failure, monkeypatch, caplog, method):
     told = "".join(traceback.format_exception(raised.value)) + repr(raised.value) + caplog.text
     for secret in (PASSWORD, ENCODED, "?login", "acme-api", "2026-11-19"):
         assert secret not in told
+
+
+def test_a_session_that_cannot_be_opened_is_nobody_s_loss(monkeypatch) -> None:
+    """Its place is free again: the next one who needs it doesn't wait for ever."""
+    transport = Transport()
+
+    def fail() -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(transport, "_open_session", fail)
+        for _ in range(2):
+            with pytest.raises(MemoryError):
+                transport.send("http://127.0.0.1:9/", {})

@@ -390,6 +390,14 @@ def test_what_fell_in_two_turns_fell_from_where_it_began(told, tmp_path):
     assert "went down for l, from 30 to 10" in warning
 
 
+def test_what_rose_between_two_falls_fell_from_the_most_that_it_was(told, tmp_path):
+    """Never from less than it is now."""
+    with open_archive(tmp_path / "archive", "sqlite") as archive:
+        archive.untold.note_fall("acme", "17", 100, 50)
+    [warning] = told({"17": 120}, [Link("17", link="l", clicks=110)])
+    assert "went down for l, from 120 to 110" in warning
+
+
 @pytest.fixture
 def told(tmp_path) -> Iterator[Callable[..., list[str]]]:
     """What is told of links, given their clicks before by their keys."""

@@ -113,3 +113,14 @@ def test_a_signal_amid_a_destructor_is_raised_right_after_it() -> None:
     assert time.monotonic() - begun < 5
     assert raised.value.exit_code == 0
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_an_alarm_of_somebody_else_s_is_no_success() -> None:
+    """It ends the process as the signal itself would."""
+    pid = os.fork()
+    if pid == 0:
+        with signals_as_exceptions():
+            signal.raise_signal(signal.SIGALRM)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code == 128 + signal.SIGALRM
