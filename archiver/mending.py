@@ -5,13 +5,16 @@ shows whether clicks that were changed, added or lost are the whole damage.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from archiver.identity import FACT_FIELDS, Facts, bases_of, content_of, digest_of, facts_of
 from archiver.model import CLICK_FIELDS, CLICK_ID, CLICKED_AT_SOURCE, Row
 
 _MODULUS = 1 << 128
+_LINK_ID, _LINK = CLICK_FIELDS.index("link_id"), CLICK_FIELDS.index("link")
+_OF_LINK = frozenset(map(CLICK_FIELDS.index, ("destination", "title", "group")))
 _OWN = frozenset(map(CLICK_FIELDS.index, ("clicked_at_source", *FACT_FIELDS)))
 
 
@@ -57,12 +60,14 @@ def mend(
     doubled = _doubled(stored, partners)
     unmatched = [place for place, partner in enumerate(partners) if partner is None]
     single = [place for place in unmatched if place not in doubled]
-    for rows in (list(stored), facts_replaced, all_replaced):
+    for rows, coming in product(
+        (list(stored), facts_replaced, all_replaced), (came, _as_then(came, stored))
+    ):
         kept = {place: row for place, row in enumerate(rows) if place not in doubled}
-        foreign = _never_committed(kept, single, came, committed)
+        foreign = _never_committed(kept, single, coming, committed)
         if foreign is not None:
             gone = doubled.union(foreign)
-            return _mended(stored, rows, unmatched, came, gone, as_committed=True)
+            return _mended(stored, rows, unmatched, coming, gone, as_committed=True)
     return _mended(stored, facts_replaced, unmatched, came, doubled, as_committed=False)
 
 
@@ -97,25 +102,51 @@ def _never_committed(
     """Which of the unmatched rows the day must be without to be what was committed.
 
     None of them, a single one, or all; None where no such choice gives the committed digest. What
-    came may have been lost, or be late: then it wasn't committed.
+    came may have been lost, or be late: then it wasn't committed. All, none, or all but one were.
     """
     if committed is None:
         return None
     hashes = {place: digest_of([row]) for place, row in rows.items()}
-    alone = {place: hashes[place] for place in unmatched}
+    places = {hashes[place]: place for place in unmatched}
+    all_alone = sum(hashes[place] for place in unmatched) % _MODULUS
     count, digest = committed
-    for lost in (came, ()):
-        surplus = len(rows) + len(lost) - count
-        rest = (sum(hashes.values()) + digest_of(lost) - int(digest, 16)) % _MODULUS
+    for lost, lost_digest in _losses(came):
+        surplus = len(rows) + lost - count
+        rest = (sum(hashes.values()) + lost_digest - int(digest, 16)) % _MODULUS
         if rest == 0:  # whatever the count says: that may have been edited
             return ()
-        if (surplus, rest) == (len(alone), sum(alone.values()) % _MODULUS):
-            return alone
-        if surplus == 1:
-            found = next((place for place, hashed in alone.items() if hashed == rest), None)
-            if found is not None:
-                return (found,)
+        if (surplus, rest) == (len(unmatched), all_alone):
+            return unmatched
+        if surplus == 1 and rest in places:
+            return (places[rest],)
     return None
+
+
+def _losses(came: Sequence[Row]) -> Iterator[tuple[int, int]]:
+    """How many of the clicks that came may have been committed, and their digest."""
+    hashes = [digest_of([row]) for row in came]
+    yield len(came), sum(hashes)
+    yield 0, 0
+    for late in hashes:
+        yield len(came) - 1, sum(hashes) - late
+
+
+def _as_then(came: Sequence[Row], stored: Sequence[Row]) -> list[Row]:
+    """The clicks that came, with what their links were called when the day was stored."""
+    then = {_link_of(row): row for row in reversed(stored)}
+    return [
+        tuple(
+            theirs if place in _OF_LINK else ours
+            for place, (ours, theirs) in enumerate(zip(row, then[_link_of(row)], strict=True))
+        )
+        if _link_of(row) in then
+        else row
+        for row in came
+    ]
+
+
+def _link_of(row: Row) -> tuple[object, ...]:
+    return row[_LINK_ID], row[_LINK]
 
 
 def _doubled(stored: Sequence[Row], partners: Sequence[Row | None]) -> frozenset[int]:

@@ -108,6 +108,13 @@ class Repair:
                 f"account {name}: nothing of {self.day} (UTC) is archived: there is nothing to "
                 f"repair. {self._how_to_archive()}"
             )
+        archived = archive.settings.ip(name)
+        if archived not in {None, self.account.ip}:
+            raise ConfigError(
+                f"account {name}: ip is {self.account.ip!r}, and clicks were archived under "
+                f"{archived!r} up to now: repaired ones would be others. Set it back until the "
+                "day is repaired"
+            )
         report.warnings += hold_settings(archive, [self.account])[name]
         try:
             with archive.transaction():
@@ -264,4 +271,12 @@ def _tell(repaired: Repaired, found: FoundDay, mended: Mended) -> None:
             f"{repaired.day}: {said[0]:,} clicks were committed, and {len(mended.rows):,} could "
             "be had: the service doesn't give the others any more. Put the day back from a copy, "
             "if there is one"
+        )
+    elif said is not None and not mended.as_committed:
+        told = repaired.report.errors if mended.not_given else repaired.report.warnings
+        told.append(
+            f"{repaired.day}: nothing shows that what is stored now is what was committed: clicks "
+            f"that changed or went at the service, or that another program changed, are among "
+            f"it. {len(mended.not_given):,} stay that the service doesn't give; compare them with "
+            "a copy, if there is one"
         )

@@ -293,6 +293,21 @@ def test_another_time_zone_is_refused(utc, archived):
     assert archive.export() == before
 
 
+@stores
+def test_another_ip_is_refused_and_not_kept(utc, archived, store):
+    """Clicks are repaired as they were archived; set back, it works as if nothing had been."""
+    with utc.serving() as url:
+        archive = archived(store, url)
+        DAMAGES[store]["row deleted" if store == "sqlite" else "line deleted"](archive, DAMAGED)
+        archive.write_config(url, ip="drop")
+        with pytest.raises(
+            ConfigError, match="ip is 'drop', and clicks were archived under 'keep'"
+        ):
+            repair(archive)
+        archive.write_config(url)
+        assert repair(archive).as_committed
+
+
 def test_what_is_not_archived_is_not_repaired(utc, archived):
     """The error says what archives it; no run is recorded, and nothing is begun."""
     with utc.serving() as url:

@@ -214,3 +214,21 @@ def test_many_alike_take_no_time():
     """A second of ten thousand clicks that are alike is held against itself at once."""
     rows = [click(NOON, conversion=str(number % 3)) for number in range(10_000)]
     assert mended(rows[1:], rows, said_of(rows)).as_committed
+
+
+@pytest.mark.parametrize("later", ["a late click", "a rename", "both"])
+@pytest.mark.parametrize("field", ["id", "user_agent"])
+def test_a_changed_identity_doubles_nothing_whatever_came_later(later, field):
+    """The click comes back under its own, and what was made of it goes, as the digest shows."""
+    ids = [str(n) if field == "id" else None for n in range(4)]
+    rows = [click(id=ids[n], ip=f"::{n}", link_id="3", title="Old") for n in range(4)]
+    forged = changed(rows[1], **{field: "forged"})
+    given = [changed(row, title="New") if later != "a late click" else row for row in rows]
+    late = click(id="9" if field == "id" else None, ip="::9", link_id="3", title="Old")
+    if later != "a rename":
+        given.append(changed(late, title="New") if later == "both" else late)
+    found = mended([rows[0], forged, *rows[2:]], given, said_of(rows))
+    assert found.as_committed
+    assert found.set_aside == [forged]
+    assert len(found.rows) == len(given)
+    assert set(rows) <= set(found.rows)
