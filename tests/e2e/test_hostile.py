@@ -160,7 +160,8 @@ def test_pages_that_never_end_take_no_more(link_archiver, idle_mb, field, size, 
             "--to",
             "2024-05-01T00:00:01",
         )
-    assert peak - idle_mb < WORST_MB
+    # The first page says nothing of those that are read side by side: three at once are wide.
+    assert peak - idle_mb < (WORST_MB if first is None else WORST_MB * 3 / 2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
