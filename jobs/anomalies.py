@@ -83,7 +83,10 @@ def note_gone(turn: Turn, before: Mapping[str, int], gone: Iterable[str]) -> Non
 
 
 def tell_anomalies(archive: Archive, report: AccountReport, now: datetime) -> None:
-    """Warn of all that was noted and that no run has told of; it counts as told from now on."""
+    """Warn of all that was noted and that no run has told of; it counts as told from now on.
+
+    Whoever calls holds a transaction, and finishes the run in it.
+    """
     name = report.name
     report.warnings += [
         *_of_empty_days(archive, name),

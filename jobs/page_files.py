@@ -23,7 +23,7 @@ def json_path(page: Page) -> Path:
 
 def write_page(page: Page, html: bytes, document: bytes) -> None:
     """Write both files, or neither. Raises StoreError where they can't be written."""
-    _refuse_unwritable(page)
+    _refuse_without_place(page)
     with whole_file(json_path(page)) as json_file, whole_file(page.output) as html_file:
         for file, content in ((json_file, document), (html_file, html)):
             file.write(content)
@@ -78,13 +78,13 @@ def _refuse_irregular(file: Path) -> None:
 
 def refuse_unwritable(page: Page) -> None:
     """Raise StoreError where a page can't be written, as far as that shows beforehand."""
-    _refuse_unwritable(page)
+    _refuse_without_place(page)
     folder = page.output.parent
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StoreError(f"the folder {folder} can't be written to. Check its permissions")
 
 
-def _refuse_unwritable(page: Page) -> None:
+def _refuse_without_place(page: Page) -> None:
     """Refuse before either file is replaced: a page and its JSON say the same."""
     folder = page.output.parent
     with suppress(

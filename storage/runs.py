@@ -39,7 +39,7 @@ _FIGURES = ", ".join(field.name for field in fields(RunFigures))
 
 
 class Runs:
-    """Reads and writes the runs. Each write is a transaction of its own."""
+    """Reads and writes the runs. Whoever writes holds a transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
