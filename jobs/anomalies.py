@@ -8,10 +8,11 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from archiver.identity import Known
 from archiver.model import AccountReport, Link, Window
+from archiver.timestamps import format_utc
 from archiver.windows import cut_at_midnights, subtract
 from jobs.turn import Turn
 from storage.opening import Archive
-from storage.untold import Fall
+from storage.untold import Asked, Fall
 
 #: So many clicks on a usual day are many. If they come by chance (Poisson), a day without any
 #: comes once in 22,000 days.
@@ -92,6 +93,7 @@ def tell_anomalies(archive: Archive, report: AccountReport, now: datetime) -> No
         *_of_empty_days(archive, name),
         *_of_vanished(*archive.vanished.report(name, now)),
         *_of_falls(archive.untold.take_falls(name)),
+        *_of_asked(archive.untold.take_asked(name)),
     ]
 
 
@@ -137,6 +139,16 @@ def _of_falls(falls: Sequence[Fall]) -> Iterator[str]:
         yield (
             f"the service doesn't list {len(lost):,} of its links any more, with "
             f"{sum(lost):,} clicks: they were deleted there, or it lost data. {_STAYS}"
+        )
+
+
+def _of_asked(asked: Iterable[Asked]) -> Iterator[str]:
+    """Of links that may be at the service, and that it may not list."""
+    for destination, asked_at in asked:
+        yield (
+            f"`make-link` was killed at {format_utc(asked_at)} before the service answered: a "
+            f"link to {destination} may have been made, and isn't kept here. Look at the service "
+            "before you make it again"
         )
 
 

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 
 from archiver.config import Config
 from archiver.config_account import Account
-from archiver.errors import ConfigError, StoreError
+from archiver.errors import ConfigError, SourceError, StoreError
 from archiver.model import Link
 from archiver.privacy import dropped
 from archiver.sources.linkbee import ADS, CATEGORIES, LinkbeeLinks
@@ -33,7 +33,7 @@ def make_link(
     """Make a link, keep it, announce it, and give it.
 
     `options` are the service's own, `external_url` among them. Ended by a signal, it keeps and
-    announces a link that was made, or says that one may have been.
+    announces a link that was made, or says that one may have been; killed, the next run says so.
 
     Raises ConfigError for an option of the other service or one that can't be sent, SourceError
     where the service makes none, ArchiveBusyError before anything is made, and StoreError, which
@@ -44,16 +44,23 @@ def make_link(
     directory = config.archive.directory
     made: Link | None = None
     is_kept = False
+    asked = options["external_url"], now
 
     def keep(link: Link) -> None:
         nonlocal is_kept
-        _keep(archive, account, link, now)
+        try:
+            with archive.transaction():
+                archive.links.observe(account.name, [link], now)
+                archive.untold.forget_asked(account.name, *asked)
+        except StoreError as error:
+            raise StoreError(f"made {link.link}, but didn't keep it: {error}") from None
         is_kept = True
         announce(link.link or link.key)
 
     with hold(directory), open_archive(directory, config.archive.store) as archive:
         with archive.transaction():
             archive.settings.hold_account(account.name, identity_settings(account))
+            archive.untold.note_asked(account.name, *asked)
         try:
             with closing(open_service(account, password, dropped)) as service:
                 made = _made(service.links, options)
@@ -63,10 +70,22 @@ def make_link(
         except EndedBySignal:
             if made is None:
                 _tell_that_one_may_exist(options)
+                _forget_asked(archive, account.name, *asked)
             elif not is_kept:
                 keep(made)
             raise
+        except SourceError:  # it says itself whether a link may have been made
+            _forget_asked(archive, account.name, *asked)
+            raise
     return made.link or made.key
+
+
+def _forget_asked(
+    archive: Archive, account: Account, destination: str, asked_at: datetime
+) -> None:
+    """Else the next run tells of it too, and so it does where this can't be written."""
+    with suppress(StoreError), archive.transaction():
+        archive.untold.forget_asked(account, destination, asked_at)
 
 
 def _tell_that_one_may_exist(options: Mapping[str, str]) -> None:
@@ -79,14 +98,6 @@ def _tell_that_one_may_exist(options: Mapping[str, str]) -> None:
 
 def _confirmed(links: LinktrackLinks | LinkbeeLinks, made: Link) -> Link:
     return links.confirm(made) if isinstance(links, LinktrackLinks) else made
-
-
-def _keep(archive: Archive, account: Account, link: Link, now: datetime) -> None:
-    try:
-        with archive.transaction():
-            archive.links.observe(account.name, [link], now)
-    except StoreError as error:
-        raise StoreError(f"made {link.link}, but didn't keep it: {error}") from None
 
 
 def _made(links: LinktrackLinks | LinkbeeLinks, options: Mapping[str, str]) -> Link:

@@ -259,3 +259,18 @@ def keep_what_is_untold(db: Database) -> None:
         ) WITHOUT ROWID
         """
     )
+
+
+@ledger()
+def create_asked_links(db: Database) -> None:
+    """What `make-link` asked for, until its answer is known: mostly empty."""
+    db.execute(
+        """
+        CREATE TABLE asked_links (
+            account TEXT NOT NULL,
+            destination TEXT NOT NULL,
+            asked_at TEXT NOT NULL,
+            PRIMARY KEY (account, destination, asked_at)
+        ) WITHOUT ROWID
+        """
+    )

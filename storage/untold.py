@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from archiver.model import Window
@@ -16,6 +17,13 @@ class Fall(NamedTuple):
     link: str | None
     was: int
     now: int | None
+
+
+class Asked(NamedTuple):
+    """A link that was asked for, and whose maker was killed before it told what came of it."""
+
+    destination: str
+    asked_at: datetime
 
 
 class Untold:
@@ -41,6 +49,20 @@ class Untold:
             (account, key, was, now),
         )
 
+    def note_asked(self, account: str, destination: str, asked_at: datetime) -> None:
+        """Note that a link is asked for, before it is."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO asked_links VALUES (?, ?, ?)",
+            (account, destination, format_utc(asked_at)),
+        )
+
+    def forget_asked(self, account: str, destination: str, asked_at: datetime) -> None:
+        """Whoever asked knows what came of it, and tells."""
+        self._connection.execute(
+            "DELETE FROM asked_links WHERE (account, destination, asked_at) = (?, ?, ?)",
+            (account, destination, format_utc(asked_at)),
+        )
+
     def take_coverage(self, account: str) -> list[Window] | None:
         """What was covered when all was told; None where nothing was archived since."""
         (windows,) = self._connection.execute(
@@ -62,3 +84,13 @@ class Untold:
         ).fetchall()
         self._connection.execute("DELETE FROM untold_falls WHERE account = ?", (account,))
         return list(map(Fall._make, falls))
+
+    def take_asked(self, account: str) -> list[Asked]:
+        """The links of which nobody knows whether they were made, the first asked for first."""
+        asked = self._connection.execute(
+            "SELECT destination, asked_at FROM asked_links WHERE account = ? "
+            "ORDER BY asked_at, destination",
+            (account,),
+        ).fetchall()
+        self._connection.execute("DELETE FROM asked_links WHERE account = ?", (account,))
+        return [Asked(destination, parse_utc(asked_at)) for destination, asked_at in asked]

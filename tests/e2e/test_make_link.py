@@ -2,8 +2,9 @@
 
 import json
 import signal
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from threading import Event
 
 import pytest
@@ -44,6 +45,12 @@ class Holding:
         return Reply(MADE.encode())
 
 
+def asked_links(archive: TestArchive) -> list[str]:
+    """Of which the next run says that they may have been made."""
+    with closing(sqlite3.connect(archive.directory / "archive.db")) as database:
+        return [url for (url,) in database.execute("SELECT destination FROM asked_links")]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("service", ["linktrack", "linkbee"])
 def test_ended_before_the_answer(link_archiver, number, service) -> None:
@@ -51,9 +58,9 @@ def test_ended_before_the_answer(link_archiver, number, service) -> None:
     holding = Holding("external_url" if service == "linktrack" else "task")
     with holding.serving() as address:
         if service == "linktrack":
-            TestArchive(link_archiver.folder, address)
+            archive = TestArchive(link_archiver.folder, address)
         else:
-            linkbee(link_archiver.folder, address, [])
+            archive = linkbee(link_archiver.folder, address, [])
         making = link_archiver.start("-q", "make-link", "--account", "acme", URL)
         assert holding.reached.wait(TIMEOUT_SECONDS)
         making.send_signal(number)
@@ -63,6 +70,26 @@ def test_ended_before_the_answer(link_archiver, number, service) -> None:
         f"link-archiver: ended before the service answered: a link to {URL} may have been made, "
         "and isn't kept here. Look at the service before you make it again"
     )
+    assert not asked_links(archive)
+
+
+@pytest.mark.parametrize("service", ["linktrack", "linkbee"])
+def test_killed_before_the_answer(link_archiver, service) -> None:
+    """Linkbee lists no links: without a word, nobody would know of one that it has made."""
+    holding = Holding("external_url" if service == "linktrack" else "task")
+    with holding.serving() as address:
+        if service == "linktrack":
+            TestArchive(link_archiver.folder, address)
+        else:
+            linkbee(link_archiver.folder, address, [])
+        making = link_archiver.start("make-link", "--account", "acme", URL)
+        assert holding.reached.wait(TIMEOUT_SECONDS)
+        making.send_signal(signal.SIGKILL)
+        link_archiver.end(making)
+    told = link_archiver("run", code=3).err
+    assert "`make-link` was killed at 20" in told
+    assert f"a link to {URL} may have been made, and isn't kept here" in told
+    assert "may have been made" not in link_archiver("run", code=3).err
 
 
 def test_ended_after_the_answer(link_archiver) -> None:
@@ -77,6 +104,7 @@ def test_ended_after_the_answer(link_archiver) -> None:
     assert (told.code, told.out) == (143, f"{MADE}\n")
     assert "may have been made" not in told.err
     assert [each["link"] for each in exported(archive, "links")] == [MADE]
+    assert not asked_links(archive)
 
 
 def test_a_link_that_cannot_be_printed_is_named(link_archiver) -> None:
@@ -118,6 +146,7 @@ def test_an_answer_that_is_cut_is_no_link(link_archiver, busy_service, name) -> 
     assert "he link may have been made" in told.err
     assert "before you make it again" in told.err
     assert exported(archive, "links") == []
+    assert not asked_links(archive)
 
 
 def test_half_a_link_that_looks_like_one_is_found_out(link_archiver) -> None:
