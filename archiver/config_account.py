@@ -22,7 +22,7 @@ from archiver.config_section import (
     Zone,
     unknown_key,
 )
-from archiver.sources.base import name_in
+from archiver.links import name_in
 from archiver.timestamps import as_instant
 
 PASSWORD_KEYS = ("password_file", "password_env", "password_credential")
@@ -153,6 +153,11 @@ class Account(Section):
     links: Texts = Field(
         (), description="Links whose totals are kept, for Linkbee: each once, in full or its hash."
     )
+
+    @property
+    def has_clicks(self) -> bool:
+        """Whether its service has a log of clicks, and lists its links; else totals alone."""
+        return self.service == "linktrack"
 
     @field_validator("base_url")
     @classmethod

@@ -7,6 +7,7 @@ clock had not been changed (dateutil's `resolve_imaginary`). All that leaves her
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -210,3 +211,8 @@ class LocalTimes:
         """Give what the clock is ahead of UTC at an instant."""
         instant = min(max(instant, _FIRST - _DAY), _LAST + _DAY)
         return instant.astimezone(self.zone).replace(tzinfo=UTC) - instant
+
+
+def earliest(instants: Iterable[datetime | None]) -> datetime | None:
+    """The earliest of the instants that are known, None without any."""
+    return min((instant for instant in instants if instant is not None), default=None)

@@ -16,9 +16,10 @@ from archiver.store import Commit
 from archiver.timestamps import format_utc
 from benchmarks.history import ACCOUNT, ZONE, History, fingerprint, window
 from benchmarks.tasks import Prepared, Task
-from jobs.archiving import Job, identity_settings
+from jobs.archiving import Job
 from jobs.backfill import Backfill
 from jobs.export import Export
+from jobs.settings import identity_settings
 from jobs.status import archive_status
 from jobs.whole_file import whole_file
 from storage.opening import open_archive

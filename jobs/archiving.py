@@ -1,8 +1,7 @@
 """What `run` and `backfill` share: an archive held, its accounts one after the other, a report."""
 
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -12,31 +11,23 @@ from uuid import UUID, uuid4
 from archiver.config import Config
 from archiver.config_account import Account
 from archiver.engine import Archiving, Terms
-from archiver.errors import ArchiverError, ConfigError, RefusedError, StoreError
+from archiver.errors import RefusedError, StoreError
 from archiver.model import AccountReport, RunReport
-from archiver.plan import Plan, beyond
-from archiver.redaction import Redactor
+from archiver.plan import Plan
 from archiver.sources.base import Source
-from archiver.timestamps import format_utc
 from archiver.windows import intersect, subtract, total_seconds
+from jobs.accounts import REFUSED_BEFORE, Login, login_of
 from jobs.anomalies import note_vanished, tell_anomalies
 from jobs.interpreter import seldom_collecting
 from jobs.lock import hold
 from jobs.publish import publish_of
+from jobs.rejected import tell_rejected
+from jobs.reports import all_told, redact
+from jobs.settings import hold_settings
 from jobs.sources import Service, address_treatment, local_times, open_service
 from jobs.totals import keep_totals
-from jobs.turn import SKEW, Observer, Observers, Turn, system_clock
+from jobs.turn import Observer, Observers, Turn, system_clock
 from storage.opening import Archive, open_archive
-from storage.settings import IdentitySettings
-
-#: Of how many reasons for which records were rejected an error tells.
-_KINDS_TOLD = 5
-
-Login = tuple[str, str, str, str]  # service, base_url, login, password
-REFUSED_BEFORE = (
-    "another account has the same login, and the service has just refused it. Nothing was sent: "
-    "too many refusals could lock it. Check the account's login, its password and its base_url"
-)
 
 MakePlan = Callable[[Turn], Plan]
 Hold = Callable[[Path], AbstractContextManager[None]]
@@ -96,9 +87,7 @@ class Job:
         refused is added.
         """
         login = login_of(account, self.passwords[account.name])
-        report = AccountReport(
-            account.name, warnings=[*changes], has_clicks=account.service != "linkbee"
-        )
+        report = AccountReport(account.name, warnings=[*changes], has_clicks=account.has_clicks)
         number: int | None = None
         try:
             with archive.transaction():
@@ -187,106 +176,3 @@ class Job:
         whole = not report.aborted and not intersect(report.failed, plan.again)
         if self.command == "run" and whole:
             settings.hold_looked_back(name)
-
-
-def redact(report: AccountReport, secrets: Iterable[str]) -> None:
-    """No secret leaves in a report, wherever it goes: screen, JSON, ledger."""
-    redactor = Redactor(secrets)
-    report.errors[:] = map(redactor.told, report.errors)
-    report.warnings[:] = map(redactor.told, report.warnings)
-
-
-@contextmanager
-def all_told(report: AccountReport) -> Iterator[None]:
-    """Put what goes wrong within into the report: it must not keep others from their turn."""
-    try:
-        yield
-    except ArchiverError as error:
-        report.aborted = True
-        report.refused = report.refused or isinstance(error, RefusedError)
-        report.errors.append(str(error))
-    except Exception as error:  # noqa: BLE001 - a defect of ours, told with its place
-        report.aborted = report.unexpected = True
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        report.errors.append(
-            f"unexpected {type(error).__name__} in {Path(place.filename).name}:{place.lineno}: "
-            f"{error}. This is a defect of link-archiver: please report it"
-        )
-
-
-def chosen_accounts(config: Config, names: Sequence[str]) -> list[Account]:
-    """The accounts of these names, or all without any. Raises ConfigError for an unknown name."""
-    known = {account.name for account in config.accounts}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ConfigError(
-            *(
-                f"--account {name}: there is no such account in {config.path}; there are: "
-                f"{', '.join(sorted(known))}"
-                for name in unknown
-            )
-        )
-    return [account for account in config.accounts if not names or account.name in names]
-
-
-def cut_back(turn: Turn, end: datetime) -> None:
-    """Take back what is covered after `end`, the work of a clock that was wrong."""
-    ledger, name = turn.archive.ledger, turn.account.name
-    late = beyond(ledger.coverage(name), end)
-    if not late or turn.clock_is_behind():
-        return
-    ledger.cut_coverage(name, end)
-    if late[-1].end > end + SKEW:
-        turn.report.warnings.append(
-            f"{format_utc(late[0].start)} to {format_utc(late[-1].end)} was marked as archived, "
-            "though it hasn't passed or settled yet: this machine's clock was wrong, or settle "
-            "was shorter. It is fetched again when its time comes"
-        )
-
-
-def login_of(account: Account, password: str) -> Login:
-    """What a service may lock when it has refused it too often."""
-    return account.service, account.base_url, account.login, password
-
-
-def identity_settings(account: Account) -> IdentitySettings:
-    """What of an account's configuration shapes the identity of its clicks."""
-    return IdentitySettings(account.service, account.timezone.key, account.fields, account.ip)
-
-
-def hold_settings(archive: Archive, accounts: Sequence[Account]) -> Mapping[str, list[str]]:
-    """Remember what shapes identities; give, by account, what somebody should know of a change.
-
-    Raises ConfigError, and remembers nothing, where a change can't be allowed.
-    """
-    problems: list[str] = []
-    changes: dict[str, list[str]] = {}
-    with archive.transaction():
-        for account in accounts:
-            try:
-                archive.settings.hold_account(account.name, identity_settings(account))
-            except ConfigError as error:
-                problems.extend(error.problems)
-            else:
-                changed = archive.settings.hold_ip(account.name, account.ip)
-                changes[account.name] = [changed] if changed else []
-        if problems:
-            raise ConfigError(*problems)
-    return changes
-
-
-def tell_rejected(archive: Archive, report: AccountReport, now: datetime) -> None:
-    """Tell of records that can't be understood and that no run has told of yet."""
-    counts = archive.rejected.report(report.name, now)
-    if not counts:
-        return
-    report.rejected = sum(counts.values())
-    kinds = [f"{reason} ({count:,})" for reason, count in counts.items()]
-    told = kinds[:_KINDS_TOLD] + ["…"] * (len(kinds) > _KINDS_TOLD)
-    records = "1 new record" if report.rejected == 1 else f"{report.rejected:,} new records"
-    # First, for of very many errors only the first are told, and this one is told once.
-    report.errors.insert(
-        0,
-        f"{records} can't be understood: {'; '.join(told)}. Kept beside the clicks: "
-        "see `link-archiver rejected`",
-    )

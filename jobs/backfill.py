@@ -9,7 +9,6 @@ from archiver.model import Window
 from archiver.plan import Plan, plan_backfill, plan_end
 from archiver.timestamps import format_utc, parse_instant
 from archiver.windows import clip
-from jobs.archiving import cut_back
 from jobs.sources import local_times
 from jobs.turn import Turn
 
@@ -48,7 +47,7 @@ class Backfill:
         account, ledger = turn.account, turn.archive.ledger
         period = self.period(account, turn.now)
         end = plan_end(turn.now, account.settle, local_times(account))
-        cut_back(turn, end)
+        turn.cut_back(end)
         if self.end is not None and end < period.end:
             turn.report.warnings.append(
                 f"--to {self.end} is later than what has settled: archived up to {format_utc(end)}"

@@ -13,11 +13,11 @@ from archiver.config_account import Account
 from archiver.errors import ArchiverError, ConfigError, StoreError
 from archiver.privacy import treatment
 from archiver.redaction import Redactor
-from jobs.archiving import identity_settings
 from jobs.lock import hold, holder
 from jobs.pings import read_ping
 from jobs.probe import Finding, probe_clicks
 from jobs.publish import rehearse
+from jobs.settings import identity_settings
 from jobs.sources import Service, open_service
 from jobs.summary import counted
 from storage.opening import open_archive

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from archiver.config_account import Account
 from archiver.plan import Plan, plan_end, plan_run
 from archiver.windows import clip
-from jobs.archiving import cut_back
 from jobs.sources import local_times
 from jobs.turn import Turn
 
@@ -24,7 +23,7 @@ def plan(turn: Turn) -> Plan:
     """What is missing of all that is wanted so far, and the lookback for late clicks."""
     account, archive = turn.account, turn.archive
     end = plan_end(turn.now, account.settle, local_times(account))
-    cut_back(turn, end)
+    turn.cut_back(end)
     start = wanted_start(account, _first_run_at(turn))
     return plan_run(
         clip(start, end) if start else None,

@@ -12,9 +12,9 @@ from archiver.model import Link
 from archiver.privacy import dropped
 from archiver.sources.linkbee import ADS, CATEGORIES, LinkbeeLinks
 from archiver.sources.linktrack_links import LinktrackLinks
-from jobs.archiving import identity_settings
 from jobs.lock import hold
 from jobs.logs import tell
+from jobs.settings import identity_settings
 from jobs.signals import EndedBySignal, signals_held_back
 from jobs.sources import open_service
 from storage.opening import Archive, open_archive
@@ -80,9 +80,7 @@ def make_link(
     return made.link or made.key
 
 
-def _forget_asked(
-    archive: Archive, account: Account, destination: str, asked_at: datetime
-) -> None:
+def _forget_asked(archive: Archive, account: str, destination: str, asked_at: datetime) -> None:
     """Else the next run tells of it too, and so it does where this can't be written."""
     with suppress(StoreError), archive.transaction():
         archive.untold.forget_asked(account, destination, asked_at)

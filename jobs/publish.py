@@ -10,8 +10,8 @@ import orjson
 
 from archiver.config import Config, Page
 from archiver.errors import ArchiverError, ConfigError, StoreError
+from archiver.links import name_in
 from archiver.model import AccountReport
-from archiver.sources.base import name_in
 from jobs.guarded import guarded_as
 from jobs.page_files import (
     json_path,
@@ -116,7 +116,7 @@ def _listed(page: Page, config: Config) -> Callable[[LinkHistory], bool]:
     One that was taken out of it is left out, unless it was made here, or the page names it.
     """
     account = next(each for each in config.accounts if each.name == page.account)
-    if account.service != "linkbee" or page.links:
+    if account.has_clicks or page.links:
         return lambda _: True
     names = set(map(name_in, account.links))
     return lambda link: link.destination is not None or name_in(link.key) in names

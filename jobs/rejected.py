@@ -1,11 +1,17 @@
-"""`rejected`: the records that can't be understood, account by account. Reads, writes nothing."""
+"""The records that can't be understood: told of once by a run, and listed by `rejected`."""
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from archiver.errors import ConfigError
+from archiver.model import AccountReport
+from storage.opening import Archive
 from storage.reading import open_reader
 from storage.rejected import RejectedRecord
+
+#: Of how many reasons for which records were rejected an error tells.
+_KINDS_TOLD = 5
 
 
 def rejected_records(
@@ -31,3 +37,20 @@ def rejected_records(
         for name in archived:
             if reader and (not accounts or name in accounts):
                 yield from reader.rejected.listed(name)
+
+
+def tell_rejected(archive: Archive, report: AccountReport, now: datetime) -> None:
+    """Tell of records that can't be understood and that no run has told of yet."""
+    counts = archive.rejected.report(report.name, now)
+    if not counts:
+        return
+    report.rejected = sum(counts.values())
+    kinds = [f"{reason} ({count:,})" for reason, count in counts.items()]
+    told = kinds[:_KINDS_TOLD] + ["…"] * (len(kinds) > _KINDS_TOLD)
+    records = "1 new record" if report.rejected == 1 else f"{report.rejected:,} new records"
+    # First, for of very many errors only the first are told, and this one is told once.
+    report.errors.insert(
+        0,
+        f"{records} can't be understood: {'; '.join(told)}. Kept beside the clicks: "
+        "see `link-archiver rejected`",
+    )

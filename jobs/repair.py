@@ -22,12 +22,14 @@ from archiver.identity import facts_of, reconcile
 from archiver.mending import Mended, mend
 from archiver.model import AccountReport, Rejected, Row, Window
 from archiver.plan import plan_end
-from archiver.sources.base import Source, earliest
+from archiver.sources.base import Source
 from archiver.store import Commit
-from archiver.timestamps import format_utc
+from archiver.timestamps import earliest, format_utc
 from archiver.windows import belonging, clip, day_window, intersect, total_seconds
-from jobs.archiving import all_told, hold_settings, redact, tell_rejected
 from jobs.lock import hold
+from jobs.rejected import tell_rejected
+from jobs.reports import all_told, redact
+from jobs.settings import hold_settings
 from jobs.sources import address_treatment, local_times, open_service
 from jobs.turn import Observer, Observers, system_clock
 from storage.database import FILE_NAME, store_errors

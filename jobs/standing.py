@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.config import Page
-from archiver.sources.base import name_in
+from archiver.links import name_in
 from archiver.timestamps import format_utc
 from jobs.trend import change, daily
 from storage.standings import LinkHistory

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from archiver.errors import RefusedError, SourceError
+from archiver.links import name_in
 from archiver.model import Link, MissedLink, RefusedLink
-from archiver.sources.base import earliest, name_in
+from archiver.timestamps import earliest
 from jobs.anomalies import note_falls, note_gone
 from jobs.turn import Turn
 

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from archiver.config_account import Account
 from archiver.model import AccountReport, Window
+from archiver.plan import beyond
+from archiver.timestamps import format_utc
 from jobs.sources import Service
 from storage.opening import Archive
 
@@ -95,3 +97,17 @@ class Turn:
             return False
         served_at = self.service.clicks.served_at()
         return served_at is not None and served_at > self.now + SKEW
+
+    def cut_back(self, end: datetime) -> None:
+        """Take back what is covered after `end`, the work of a clock that was wrong."""
+        ledger, name = self.archive.ledger, self.account.name
+        late = beyond(ledger.coverage(name), end)
+        if not late or self.clock_is_behind():
+            return
+        ledger.cut_coverage(name, end)
+        if late[-1].end > end + SKEW:
+            self.report.warnings.append(
+                f"{format_utc(late[0].start)} to {format_utc(late[-1].end)} was marked as "
+                "archived, though it hasn't passed or settled yet: this machine's clock was "
+                "wrong, or settle was shorter. It is fetched again when its time comes"
+            )

@@ -20,12 +20,13 @@ from archiver.model import Window
 from archiver.plan import plan_end
 from archiver.privacy import Treatment, dropped, treatment
 from archiver.redaction import Redactor
-from archiver.sources.base import Source, earliest
-from archiver.timestamps import format_utc
+from archiver.sources.base import Source
+from archiver.timestamps import earliest, format_utc
 from archiver.windows import clip, cut_at_midnights, intersect
-from jobs.archiving import REFUSED_BEFORE, Login, identity_settings, login_of
+from jobs.accounts import REFUSED_BEFORE, Login, login_of
 from jobs.comparison import Comparison
 from jobs.period import typed_period
+from jobs.settings import identity_settings
 from jobs.sources import local_times, open_service
 from jobs.turn import Observer, Observers, system_clock
 from jobs.verdict import AccountVerdict, Verdict

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from archiver.model import Fetched, Link, MissedLink, Page, RefusedLink, Split, Window
 
@@ -91,30 +90,3 @@ class Paging(Protocol):
     """A way to read a window page by page."""
 
     def fetch(self, reader: ClickReader, window: Window, share: Share) -> Fetched | Split: ...
-
-
-#: Longer ones not every browser takes; a link that was made to be short has some twenty.
-_LONGEST_LINK = 2000
-
-
-def is_link(text: str) -> bool:
-    """Whether a service's answer can be the link that it was to make, and not half of one."""
-    if len(text) > _LONGEST_LINK:
-        return False
-    try:
-        parts = urlsplit(text)
-        host = parts.hostname
-    except ValueError:  # half of an IPv6 address
-        return False
-    whole = parts.scheme in {"http", "https"} and host and parts.path.strip("/.")
-    return bool(whole) and text.isprintable() and not set(text) & {" ", "\ufffd"}
-
-
-def name_in(link: str) -> str:
-    """What tells a link from others of its service, whatever host stands before it."""
-    return link.rstrip("/").rpartition("/")[2]
-
-
-def earliest(instants: Iterable[datetime | None]) -> datetime | None:
-    """The earliest of the instants that are known, None without any."""
-    return min((instant for instant in instants if instant is not None), default=None)

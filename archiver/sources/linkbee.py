@@ -8,8 +8,8 @@ from datetime import datetime
 from hashlib import md5
 
 from archiver.errors import AccountError, RefusedError, UnavailableError, WindowError
+from archiver.links import is_link, name_in
 from archiver.model import Link, MissedLink, RefusedLink
-from archiver.sources.base import is_link, name_in
 from archiver.sources.documents import head_of, is_plain_text, parse_json
 from archiver.sources.quoting import quoted_of_digest
 from archiver.sources.transport import Answer, Transport

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 from archiver.errors import AccountError, RefusedError, SourceError, WindowError
+from archiver.links import is_link
 from archiver.privacy import without_addresses
-from archiver.sources.base import is_link
 from archiver.sources.documents import head_of, is_plain_text
 from archiver.sources.envelope import Envelope, parse_envelope
 from archiver.sources.quoting import quoted

@@ -14,9 +14,9 @@ from math import ceil
 
 from archiver.errors import UnstableError, WindowError
 from archiver.model import CLICK_ID, CLICKED_AT, Fetched, Page, Rejected, Row, Split, Window
-from archiver.sources.base import ClickReader, Share, earliest
+from archiver.sources.base import ClickReader, Share
 from archiver.sources.consistency import refuse_ids_twice, refuse_wrong_total, until_stable
-from archiver.timestamps import parse_utc
+from archiver.timestamps import earliest, parse_utc
 from archiver.windows import split
 
 _ONE_SECOND = timedelta(seconds=1)

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 from archiver.errors import ArchiverError
 from archiver.model import RunReport
-from jobs.archiving import Hold, Job, chosen_accounts
+from jobs.accounts import chosen_accounts
+from jobs.archiving import Hold, Job
 from jobs.cli.context import Context
 from jobs.cli.progress import watching
 from jobs.daily import plan

@@ -36,7 +36,8 @@ def command(
     """  # noqa: D301 - click's mark is the character
     from uuid import uuid4
 
-    from jobs.archiving import Job, chosen_accounts
+    from jobs.accounts import chosen_accounts
+    from jobs.archiving import Job
     from jobs.backfill import Backfill
     from jobs.cli.progress import watching
     from jobs.cli.reporting import exit_code, show_json

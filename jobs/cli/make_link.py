@@ -75,7 +75,7 @@ def command(
       link-archiver make-link --account acme --title "Spring sale" https://example.com/sale
       link-archiver make-link --account bees --ad banner --cat news https://example.com/
     """  # noqa: D301 - click's mark is the character
-    from jobs.archiving import chosen_accounts
+    from jobs.accounts import chosen_accounts
     from jobs.make_link import make_link
     from jobs.turn import system_clock
 

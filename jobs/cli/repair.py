@@ -23,7 +23,7 @@ def command(context: Context, account: str, day: str) -> int:
     from uuid import uuid4
 
     from archiver.model import RunReport
-    from jobs.archiving import chosen_accounts
+    from jobs.accounts import chosen_accounts
     from jobs.cli.output import show
     from jobs.cli.progress import watching
     from jobs.cli.reporting import exit_code

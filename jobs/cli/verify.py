@@ -88,7 +88,7 @@ def _compared(
 ) -> "Verdict":
     from uuid import uuid4
 
-    from jobs.archiving import chosen_accounts
+    from jobs.accounts import chosen_accounts
     from jobs.cli.progress import watching
     from jobs.period import typed_period
     from jobs.verify_source import SourceVerification

@@ -17,8 +17,8 @@ from support.service import COMPARED, Service
 from archiver.config import load_config
 from archiver.model import AccountReport
 from archiver.privacy import hashed
-from jobs.archiving import identity_settings
 from jobs.rejected import rejected_records
+from jobs.settings import identity_settings
 from refserver.database import NewClick
 from storage.opening import open_archive
 
