@@ -115,7 +115,8 @@ def _pages(config: Config, now: datetime) -> Iterator[Finding]:
                 yield Finding(subject, str(error), place)
             elif rehearsed.unknown:
                 account = rehearsed.page.account
-                text = f"the archive knows no such links of account {account}: {rehearsed.unknown}"
+                text = f"account {account} has no such links in the archive, or not any more"
+                text += f": {rehearsed.unknown}"
                 yield Finding(subject, text, "odd")
             else:
                 yield Finding(subject, f"can be written, with {counted(rehearsed.links, 'link')}")

@@ -5,7 +5,7 @@ Nothing that goes wrong with those changes what became of the run: it is a warni
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from archiver.config import Config
@@ -18,6 +18,7 @@ from jobs.logs import tell
 from jobs.metrics import write_metrics
 from jobs.pings import HURRIED, PATIENT, Patience, Ping, Signal, read_ping, secrets_of
 from jobs.summary import lines_of
+from jobs.turn import Observers
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ def run_noticed(job: Job, notices: Notices) -> RunReport:
     Raises as `Job.execute` does. Where another run holds the archive nobody hears of this one: it
     has neither begun nor failed, and the other one tells of itself.
     """
+    turns = _Turns()
+    job = replace(job, observer=Observers((job.observer, turns)))
     hearing = _Hearing(job, notices)
     try:
         report = job.execute(hearing.begun)
@@ -62,10 +65,20 @@ def run_noticed(job: Job, notices: Notices) -> RunReport:
         hearing.ended(_failed(job, error))
         raise
     except BaseException as end:
-        hearing.cut_short(end)
+        hearing.cut_short(end, RunReport(turns.over))
         raise
     hearing.ended(report)
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Turns(Observers):
+    """The turns that are over. What was found odd in them no later run tells again."""
+
+    over: list[AccountReport] = field(default_factory=list)
+
+    def end(self, report: AccountReport) -> None:
+        self.over.append(report)
 
 
 class _Hearing:
@@ -86,7 +99,7 @@ class _Hearing:
         text = "\n".join([f"run {report.outcome}", *lines_of(report)])
         self._ping("success" if report.outcome == "complete" else "fail", text)
 
-    def cut_short(self, end: BaseException) -> None:
+    def cut_short(self, end: BaseException, so_far: RunReport) -> None:
         """It was told to end, and there is little time.
 
         A daemon that is stopped hasn't failed: that is noted, and the next run is waited for.
@@ -95,7 +108,8 @@ class _Hearing:
             return
         self._write_metrics(None)
         signal: Signal = "log" if getattr(end, "exit_code", 1) == 0 else "fail"
-        self._ping(signal, f"run ended by {str(end) or type(end).__name__}", HURRIED)
+        what = f"run ended by {str(end) or type(end).__name__}"
+        self._ping(signal, "\n".join([what, *lines_of(so_far)]), HURRIED)
 
     def _ping(self, signal: Signal, text: str = "", patience: Patience = PATIENT) -> None:
         if self._notices.ping is None:

@@ -26,6 +26,7 @@ def keep_totals(turn: Turn) -> None:
     """
     name, archive, links = turn.account.name, turn.archive, turn.service.links
     there: list[str] = []
+    unread: list[str] = []
     refused: list[RefusedLink] = []
     observed_at: datetime | None = None
     with archive.transaction():
@@ -35,16 +36,17 @@ def keep_totals(turn: Turn) -> None:
     fetched = links.fetch_links(expected, lambda done, of: turn.observer.count(name, done, of))
     size = _LISTED_AT_ONCE if links.lists_all else _ASKED_AT_ONCE
     try:
-        for batch in _batches(_told(turn, fetched, refused, keys, there), size):
+        for batch in _batches(_told(turn, fetched, refused, keys, unread), size):
             with archive.transaction():
                 observed_at = observed_at or _observed_at(turn)
                 archive.links.observe(name, batch, observed_at)
                 note_falls(turn, before, batch)
             there += [link.key for link in batch]
             turn.report.totals += len(batch)
-        if links.lists_all:
+        # One that can't be read, and isn't known by its name, may be any of the others.
+        if links.lists_all and set(unread).issubset(expected):
             with archive.transaction():
-                gone = archive.links.mark_others_gone(name, there, turn.now)
+                gone = archive.links.mark_others_gone(name, [*there, *unread], turn.now)
                 note_gone(turn, before, gone)
     except SourceError as error:
         turn.report.refused = isinstance(error, RefusedError)
@@ -100,18 +102,15 @@ def _told(
     fetched: Iterable[Link | RefusedLink | MissedLink],
     refused: list[RefusedLink],
     keys: Mapping[str, str],
-    there: list[str],
+    unread: list[str],
 ) -> Iterator[Link]:
-    """The links that the service tells of; the others are put aside, or reported.
-
-    One whose totals can't be had isn't gone for that: it is `there`.
-    """
+    """The links that the service tells of; the others are put aside, or reported."""
     for link in fetched:
         if isinstance(link, RefusedLink):
             refused.append(link)
         elif isinstance(link, MissedLink):
             turn.report.errors.append(f"links and totals: {link.link}: {link.reason}")
-            there.append(link.link)
+            unread.append(link.link)
         else:
             yield _as_kept(link, keys)
 

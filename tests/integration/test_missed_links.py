@@ -135,6 +135,26 @@ def test_a_linktrack_link_that_cannot_be_read_is_named(tmp_path):
     assert told == [("1", "05"), ("2", "05"), ("1", "06"), ("1", "07"), ("2", "07")]
 
 
+def test_a_link_that_cannot_be_told_from_others_makes_none_of_them_gone(tmp_path):
+    """Ids that suddenly can't be read: any of the links that are known may be meant."""
+
+    def script(asked):
+        if "sort" not in asked and "link_id" not in asked:
+            return Reply(b'{"error":0,"total":0,"history":[]}')
+        listed = [{"id": "1", "link": "http://h/.1"}, {"id": id_, "link": "http://h/.2"}]
+        return Reply(json.dumps({"error": 0, "total": 2, "links": listed}).encode())
+
+    with scripted(script) as url:
+        archive = TestArchive(tmp_path / "a", url, totals=True, format="json")
+        id_: object = "2"
+        assert archive.run(NOON).outcome == "complete"
+        id_ = {"number": 2}
+        account = archive.run(NOON + DAY).accounts[0]
+    assert _gone(archive) == []
+    [error] = account.errors
+    assert "http://h/.2: the service's answer has something else than text as its id" in error
+
+
 @pytest.mark.parametrize("states_total", [True, False])
 def test_a_service_that_gives_first_pages_only_has_totals(tmp_path, states_total):
     """Those of its first links, and of the others those that have archived clicks; that any more

@@ -214,9 +214,9 @@ DEFECTS = (
     ),
     Defect(
         "what a wrong clock covered is believed",
-        "jobs/archiving.py",
-        "    if not late or turn.clock_is_behind():\n        return\n",
-        "    return\n",
+        "jobs/turn.py",
+        "        if not late or self.clock_is_behind():\n            return\n",
+        "        return\n",
         _SQLITE_IDS,
     ),
     Defect(

@@ -152,7 +152,7 @@ def test_what_a_page_asks_for_and_the_archive_does_not_know(findings, tmp_path) 
     with open_archive(tmp_path / "archive", "sqlite") as archive, archive.transaction():
         link = Link("17", link_id="17", link="http://l/.1", group="contest")
         archive.links.observe("acme", [link], datetime.now(UTC))
-    known = "the archive knows no such links of account acme: "
+    known = "account acme has no such links in the archive, or not any more: "
     assert _of_pages(findings, tmp_path, *pages) == [
         ("well", "can be written, with 1 link"),
         ("odd", f"{known}group kontest"),

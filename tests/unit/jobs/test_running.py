@@ -96,6 +96,10 @@ def notify(archive: TestArchive, *lines: str) -> None:
     archive.path.write_text("\n".join([text, "[notify]", *lines]) + "\n")
 
 
+def archive_url(archive: TestArchive) -> str:
+    return load_config(archive.path).accounts[0].base_url
+
+
 @pytest.fixture
 def run(archive, history, origin, secrets) -> Callable[..., RunReport]:
     """Runs the archive at noon, and lets all hear of it."""
@@ -257,6 +261,28 @@ def test_a_run_that_is_told_to_end(run, heard, archive, exit_code, told):
     assert "last_run_duration_seconds" not in found
     run()
     assert heard.signals[2:] == ["start", "success"]
+
+
+def test_what_was_told_before_a_run_is_ended_is_heard(run, heard, archive):
+    """No later run tells again what was found odd in a turn that is over."""
+    archive.names = ("first", "second")
+    archive.write_config(archive_url(archive), format="json")
+    notify(archive, 'healthcheck_url_env = "HC"', 'metrics_file = "m.prom"')
+
+    def plan(turn):
+        if turn.account.name == "second":
+            raise EndedBySignal(signal.SIGTERM, 143)
+        turn.report.warnings.append("odd, isn't it")
+        return daily.plan(turn)
+
+    with pytest.raises(EndedBySignal):
+        run(plan=plan)
+    assert heard.signals == ["start", "fail"]
+    assert heard.text.splitlines() == [
+        "run ended by SIGTERM",
+        "first: complete, 2 new clicks, 0 known, 2 windows",
+        "first: warning: odd, isn't it",
+    ]
 
 
 def test_one_that_waits_for_another_and_is_told_to_end(run, heard, archive):
