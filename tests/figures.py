@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import sqlite3
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -82,9 +83,17 @@ def _sum(counts: Mapping[str, int], keys: Sequence[str]) -> int:
 
 def _machine() -> str:
     return (
-        f"On {os.cpu_count()} processors ({platform.system()} on {platform.machine()}), Python "
-        f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}."
+        f"Of {_version()}, on {os.cpu_count()} processors ({platform.system()} on "
+        f"{platform.machine()}), Python {platform.python_version()}, SQLite "
+        f"{sqlite3.sqlite_version}."
     )
+
+
+def _version() -> str:
+    """Which code the figures are of: they stay on the page when it changes."""
+    asked = ["git", "log", "-1", "--format=commit %h of %cs"]
+    told = subprocess.run(asked, cwd=PAGE.parent, capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "a copy without its history"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What the long suites counted, as it is written into docs/reliability.md."""
 
 import json
+import re
 
 import pytest
 from figures import PAGE, ROWS, counted, written
@@ -16,6 +17,9 @@ def test_the_counts_of_all_processes_are_one() -> None:
     })  # fmt: skip
     assert page.startswith(f"Before\n{BEGIN}| what | how many |\n| --- | ---: |\n")
     assert page.endswith(f"\n{END}\nAfter\n")
+    assert re.search(
+        r"\n\nOf (commit [0-9a-f]{7,} of \d{4}-\d\d-\d\d|a copy without its history), on ", page
+    )
     assert "old" not in page
     for row in (
         "| random histories, each exact in the end | 1,200 |",
