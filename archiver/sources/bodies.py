@@ -13,7 +13,7 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 #: What is asked for. Other packing is refused: what it swells to isn't ours to bound.
 ACCEPTED_ENCODING = "gzip"
 
-_STEP_BYTES = 64 * 1024
+_STEP_BYTES = 1024 * 1024
 _GZIP = frozenset({"gzip", "x-gzip"})
 _OTHER_PACKING = frozenset({"br", "compress", "deflate", "dcb", "dcz", "x-compress", "zstd"})
 _GZIP_BEGINS = 0x1F
@@ -32,12 +32,13 @@ def read_body(response: requests.Response) -> bytes:
             "account's base_url, and what stands between it and this machine"
         )
     gzip = _Gzip() if encoding in _GZIP else None
-    body = bytearray()
-    received = 0
+    pieces: list[bytes] = []
+    received = size = 0
     while step := response.raw.read(_STEP_BYTES, decode_content=False):
         received += len(step)
-        body += gzip.unpack(step, MAX_BODY_BYTES + 1 - len(body)) if gzip else step
-        if max(received, len(body)) > MAX_BODY_BYTES:
+        pieces.append(gzip.unpack(step, MAX_BODY_BYTES + 1 - size) if gzip else step)
+        size += len(pieces[-1])
+        if max(received, size) > MAX_BODY_BYTES:
             raise WindowError(
                 f"the answer is larger than {MAX_BODY_BYTES >> 20} MB. Lower the account's "
                 "page_size; or, if it has many more records than that, see whether the service's "
@@ -45,7 +46,7 @@ def read_body(response: requests.Response) -> bytes:
             )
     if gzip and received and not gzip.ended:
         raise EOFError
-    return bytes(body)
+    return b"".join(pieces)
 
 
 class _Gzip:

@@ -8,8 +8,10 @@ it then sees the connection end.
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from math import inf
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -58,20 +60,60 @@ class Watch:
             self._socket = None
 
 
-@contextmanager
-def watched(seconds: float) -> Iterator[Watch]:
-    """Watch the exchange that the calling thread makes within; end it after `seconds`."""
-    watch = Watch()
-    timer = threading.Timer(seconds, watch.end)
-    timer.daemon = True
-    timer.start()
-    _current.watch = watch
-    try:
-        yield watch
-    finally:
-        timer.cancel()
-        _current.watch = None
-        watch.detach()
+class Deadlines:
+    """Ends exchanges whose time is over. One thread does so for all of them, from the first on."""
+
+    def __init__(self) -> None:
+        self._ends: dict[Watch, float] = {}  # of those under way, by the monotonic clock
+        self._looks_at = inf  # when the thread next looks for some that are over
+        self._closed = False
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def watched(self, seconds: float) -> Iterator[Watch]:
+        """Watch the exchange that the calling thread makes within; end it after `seconds`."""
+        watch = Watch()
+        self._begin(watch, time.monotonic() + seconds)
+        _current.watch = watch
+        try:
+            yield watch
+        finally:
+            _current.watch = None
+            with self._changed:
+                del self._ends[watch]
+            watch.detach()
+
+    def close(self) -> None:
+        """End whatever is under way, and what may still begin."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+            for watch in self._ends:
+                watch.end()
+
+    def _begin(self, watch: Watch, end: float) -> None:
+        with self._changed:
+            self._ends[watch] = end
+            if self._closed:
+                watch.end()
+            elif end < self._looks_at:
+                self._looks_at = end
+                self._changed.notify()
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._keep, daemon=True)
+                    self._thread.start()
+
+    def _keep(self) -> None:
+        with self._changed:
+            while not self._closed:
+                now = time.monotonic()
+                for watch, end in self._ends.items():
+                    if end <= now:
+                        watch.end()
+                left = [end for end in self._ends.values() if end > now]
+                self._looks_at = min(left, default=inf)
+                self._changed.wait(self._looks_at - now if left else None)
 
 
 def _attach(connected: socket.socket | None) -> None:

@@ -23,7 +23,7 @@ import requests
 
 from archiver.errors import AccountError, UnavailableError
 from archiver.sources.bodies import ACCEPTED_ENCODING, read_body
-from archiver.sources.deadline import Watch, WatchedAdapter, watched
+from archiver.sources.deadline import Deadlines, Watch, WatchedAdapter
 from archiver.sources.failures import FAILURES, TryAgainError, explained, origin
 from archiver.sources.pace import Pace
 
@@ -77,7 +77,7 @@ class Transport:
         self._idle: LifoQueue[requests.Session | None] = LifoQueue()
         for _ in range(concurrency):
             self._idle.put(None)
-        self._watches: set[Watch] = set()
+        self._deadlines = Deadlines()
 
     def send(self, url: str, parameters: Mapping[str, str | bytes]) -> Answer:
         """Send the parameters, as a form by POST or as a query by GET, until there is an answer.
@@ -136,9 +136,8 @@ class Transport:
     def close(self) -> None:
         """End what is under way: whoever waits for an answer gets an AccountError."""
         self._stopped.set()
+        self._deadlines.close()
         with self._lock:
-            for watch in self._watches:
-                watch.end()
             for session in self._sessions:
                 session.close()
 
@@ -151,9 +150,7 @@ class Transport:
         end: float,
     ) -> Answer:
         seconds = min(self._deadline_seconds, max(0.0, end - time.monotonic()))
-        with watched(seconds) as watch:
-            with self._lock:
-                self._watches.add(watch)
+        with self._deadlines.watched(seconds) as watch:
             try:
                 if self._stopped.is_set():
                     raise AccountError(_STOPPED)
@@ -164,9 +161,6 @@ class Transport:
                 if watch.ended:
                     raise TryAgainError(f"no whole answer within {seconds:g} seconds") from None
                 raise explained(error, url) from None
-            finally:
-                with self._lock:
-                    self._watches.discard(watch)
 
     def _exchange(
         self,
