@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from uuid import UUID
 import requests
 
 from archiver.errors import ConfigError
-from archiver.sources.deadline import WatchedAdapter, watched
+from archiver.sources.deadline import Deadlines, WatchedAdapter
 
 #: What healthchecks.io promises to keep of a ping's text.
 MAX_TEXT_BYTES = 10_000
@@ -159,7 +160,11 @@ def _send(address: str, body: bytes, patience: Patience, end: float) -> str | No
 
 
 def _try(address: str, body: bytes, seconds: float) -> _Failure | None:
-    with watched(seconds) as watch, requests.Session() as session:
+    with (
+        closing(Deadlines()) as deadlines,
+        deadlines.watched(seconds) as watch,
+        requests.Session() as session,
+    ):
         session.trust_env = False  # no netrc, no proxies that nobody configured here
         session.mount("http://", WatchedAdapter())
         session.mount("https://", WatchedAdapter())

@@ -6,13 +6,9 @@ WindowError for one that is too large to be taken apart.
 
 import json
 import re
-from itertools import chain
-from types import NoneType
 from typing import Any, NoReturn
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
-
-import orjson
 
 from archiver.errors import WindowError
 
@@ -40,55 +36,7 @@ def parse_json(body: bytes) -> Any:
     A number is the text that was written: 1.10 stays 1.10. A lone surrogate becomes U+FFFD. A
     key given twice is an error, for of two values neither can be believed.
     """
-    _refuse_many(body, b",[{", MAX_PARTS)
-    plain = _parse_plain(body)
-    return _parse_any(body) if plain is None else plain
-
-
-def _parse_plain(body: bytes) -> dict[str, Any] | None:
-    """Read an object of texts, whole numbers and lists of records of texts, by orjson.
-
-    None for anything else, and wherever orjson may have read it otherwise than `_parse_any`: it
-    keeps no number's text, and of a key given twice only the last value. Such a key shows in the
-    quotation marks: there are more of them than two for each text and each key that was read.
-    """
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    if type(document) is not dict:
-        return None
-    strings = len(document)
-    for name, value in document.items():
-        if type(value) is str:
-            strings += 1
-        elif type(value) is int:
-            # 0 may be written -0. What is found isn't within a text, nor between two.
-            if value == 0 and not (name.isidentifier() and f'"{name}":0'.encode() in body):
-                return None
-            document[name] = str(value)
-        elif type(value) is list:
-            in_records = _strings_in(value)
-            if in_records is None:
-                return None
-            strings += in_records
-        elif not isinstance(value, bool | None):
-            return None
-    return document if body.count(b'"') == 2 * strings else None
-
-
-def _strings_in(records: list[Any]) -> int | None:
-    """How many texts and keys records hold; None where anything else is in them, or is one."""
-    if set(map(type, records)) - {dict}:
-        return None
-    types = list(map(type, chain.from_iterable(map(dict.values, records))))
-    texts = types.count(str)
-    if texts + types.count(NoneType) + types.count(bool) < len(types):
-        return None
-    return len(types) + texts
-
-
-def _parse_any(body: bytes) -> Any:
+    refuse_many_parts(body)
     encoding = json.detect_encoding(body)
     try:
         text, well_formed = body.decode(encoding), True
@@ -101,6 +49,11 @@ def _parse_any(body: bytes) -> Any:
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     return document
+
+
+def refuse_many_parts(body: bytes) -> None:
+    """Raise WindowError for a JSON document that takes too much memory when taken apart."""
+    _refuse_many(body, b",[{", MAX_PARTS)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

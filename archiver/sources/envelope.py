@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from archiver.errors import WindowError
 from archiver.sources.documents import parse_json, parse_xml
+from archiver.sources.tables import Table, read_json_table
 
 _NO_ERROR = frozenset({"", "0", "00", "0.0", "false", "none", "null"})
 
@@ -68,6 +69,9 @@ Stated = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]] | None]
 
 
 def _parse_json(body: bytes, list_name: str) -> Stated:
+    table = read_json_table(body, list_name)
+    if table:
+        return table
     try:
         document = parse_json(body)
     except ValueError as error:
@@ -105,7 +109,7 @@ def _parse_xml(body: bytes, list_name: str) -> Stated:
         raise _not_whole("XML", error) from None
 
 
-_tail_of = attrgetter("tail")
+_tag_of, _text_of, _tail_of = map(attrgetter, ("tag", "text", "tail"))
 
 
 def _has_text(texts: Iterable[str | None]) -> bool:
@@ -117,23 +121,29 @@ def _all_text(element: ET.Element) -> str | None:
     return "".join(element.itertext()) if len(element) else element.text
 
 
-def _records(history: ET.Element) -> list[dict[str, Any]]:
+def _records(history: ET.Element) -> Sequence[Mapping[str, Any]]:
     """The records of a list: the text of each field. What else there is mustn't be lost."""
     if any(record.tag != "record" for record in history):
         raise _unfit("the service's answer has something else where a record should be")
     if _has_text([history.text, *map(_tail_of, history)]):
         raise _unfit("the service's answer has text between its records")
     elements = list(history.iter())[1:]
-    fields = sum(map(len, history))
-    records: list[dict[str, Any]] = [{f.tag: f.text for f in record} for record in history]
-    is_flat = len(elements) == len(history) + fields and sum(map(len, records)) == fields
+    is_flat = len(elements) == len(history) + sum(map(len, history))
     within = {record.text for record in history}.union(map(_tail_of, elements))
-    if not is_flat or _has_text(within):
+    if not is_flat or _has_text(within) or any(map(ET.Element.keys, elements)):
         return list(map(_nested, history))
-    if any(map(ET.Element.keys, elements)):
-        for record, element in zip(records, history, strict=True):
-            record.update(_attributes(element))
-    return records
+    return _table(history, elements) or list(map(_nested, history))
+
+
+def _table(history: ET.Element, elements: Sequence[ET.Element]) -> Table | None:
+    """Flat records as a table, where they have the same fields in the same order."""
+    tags = list(map(_tag_of, elements))
+    names = tags[1 : 1 + len(history[0])] if len(history) else []
+    of_record = ["record", *names]
+    if not names or len({*of_record}) < len(of_record) or tags != of_record * len(history):
+        return None
+    texts = list(map(_text_of, elements))
+    return Table(names, [texts[place :: len(of_record)] for place in range(1, len(of_record))])
 
 
 def _nested(element: ET.Element) -> dict[str, Any]:

@@ -5,7 +5,6 @@ A page is read as one, by columns; only where that fails, record by record.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, repeat
-from operator import itemgetter
 from typing import Any, TypeAlias
 
 import orjson
@@ -14,6 +13,7 @@ from archiver.errors import WindowError
 from archiver.model import Rejected, Row
 from archiver.privacy import Treatment, treated_strings, treated_value
 from archiver.rejected import address_names, rejected
+from archiver.sources.tables import Table
 
 Record: TypeAlias = Mapping[str, Any]
 
@@ -62,7 +62,6 @@ class RecordReader:
         self._to_utc = to_utc
         self._names = {field: names.get(field, field) for field in CLICK_NAMES}
         self._known = frozenset(self._names.values())
-        self._values_in = itemgetter(*self._names.values())
         self._treat_address = treat_address
         self._has_seen_times = False
 
@@ -118,9 +117,9 @@ class RecordReader:
         """One row for each record. Raises _NotUnderstoodError where there is none for one."""
         if not records:
             return []
-        if _value_types(records) - _TEXT_OR_NOTHING:
+        if not isinstance(records, Table) and _value_types(records) - _TEXT_OR_NOTHING:
             records = list(map(self._with_text, records))
-        columns = dict(zip(self._names, self._values_of(records), strict=True))
+        columns = dict(zip(self._names, self._columns(records), strict=True))
         for field, column in columns.items():
             if "" in column:
                 columns[field] = [text or None for text in column]
@@ -141,12 +140,13 @@ class RecordReader:
             )
         )
 
-    def _values_of(self, records: Sequence[Record]) -> Iterable[Sequence[Any]]:
+    def _columns(self, records: Sequence[Record]) -> Iterable[Sequence[Any]]:
         """The values of each known field; None where a record hasn't the field."""
-        try:
-            return zip(*map(self._values_in, records), strict=True)
-        except KeyError:
-            return ([record.get(name) for record in records] for name in self._names.values())
+        if isinstance(records, Table):
+            given = dict(zip(records.names, records.columns, strict=True))
+            nothing = [None] * len(records)
+            return (given.get(name, nothing) for name in self._names.values())
+        return ([record.get(name) for record in records] for name in self._names.values())
 
     def _instants(self, texts: Sequence[str | None]) -> list[str]:
         try:
@@ -161,7 +161,8 @@ class RecordReader:
         self, records: Sequence[Record], unique: Sequence[str | None]
     ) -> Iterable[str | None]:
         """What we don't know of each record, as JSON; and a uniqueness that we can't read."""
-        if set(unique) <= _UNIQUE.keys() and self._known.issuperset(chain.from_iterable(records)):
+        names = records.names if isinstance(records, Table) else chain.from_iterable(records)
+        if set(unique) <= _UNIQUE.keys() and self._known.issuperset(names):
             return repeat(None)
         name = self._names["is_unique"]
         readable = self._known - {name}

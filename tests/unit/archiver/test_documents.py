@@ -1,6 +1,5 @@
 """Bytes to a document: what it may cost in memory, and what may not be dropped on the way."""
 
-import json
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +7,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from archiver.errors import WindowError
 from archiver.sources import documents
@@ -253,75 +250,3 @@ def test_counting_is_for_large_bodies_only(monkeypatch):
     assert len(parse_xml(b"<r><a/><a/><a/><a/></r>")) == 4
     with pytest.raises(WindowError):
         partial(parse_json, b"[1,2,3,4,5,6]" + b" " * MB)()
-
-
-#: JSON as services write it, or could: of few names and values, so that what matters comes up.
-_names = st.sampled_from(["id", "total", "history", "a b", 'q"', "", "é", "ip"])
-_scalars = st.sampled_from([
-    '"x"', '""', "null", "true", "0", "-0", "7", "1.10", "1e2", "18446744073709551616",
-    '"a\\"b"', '"\\\\"', '"\\u0022"', '"\\ud83d\\ude00"', '"\\ud800"', '":0"', '"a \\"id\\":0"',
-    '", "', "[]", "{}", "01", "NaN",
-])  # fmt: skip
-_gaps = st.sampled_from(["", "", " ", "\n\t"])
-
-
-@st.composite
-def _objects(draw: st.DrawFn, values: st.SearchStrategy[str]) -> str:
-    members = draw(st.lists(st.tuples(_names, _gaps, _gaps, values), max_size=4))
-    written = (
-        f"{json.dumps(name, ensure_ascii=False)}{before}:{after}{value}"
-        for name, before, after, value in members
-    )
-    return f"{{{','.join(written)}}}"
-
-
-_lists = st.lists(_objects(_scalars) | _scalars, max_size=3).map(lambda of: f"[{','.join(of)}]")
-
-
-@settings(deadline=None, max_examples=200)
-@given(_objects(_scalars | _lists) | _lists | _scalars)
-def test_the_quick_way_reads_the_same(text: str) -> None:
-    """Whatever the document, it is what the slow way makes of it, or the same error."""
-
-    def outcome(parse: Callable[[bytes], Any]) -> object:
-        try:
-            return parse(text.encode())
-        except ValueError as error:
-            return str(error)
-
-    read, expected = outcome(parse_json), outcome(documents._parse_any)
-    assert repr(read) == repr(expected)
-
-
-def test_an_answer_of_the_service_is_read_quickly() -> None:
-    """As is one of whole numbers, texts and records with whatever of them."""
-    body = b'{"error":0,"msg":"","total":2,"history":[{"id":"1","ip":null},{"id":"2"}],"x":true}'
-    records = [{"id": "1", "ip": None}, {"id": "2"}]
-    assert documents._parse_plain(body) == {
-        "error": "0", "msg": "", "total": "2", "history": records, "x": True,
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'{"history":[{"id":"1","id":"2"}]}',
-        b'{"history":[{"id":"1","id" :"1"}]}',
-        b'{"total":1,"total":1}',
-        b'{"total":-0}',
-        b'{"total":1.0}',
-        b'{"total":-0,"msg":"\\"total\\":0"}',
-        b'{", ":-0,"msg":", ","history":[{", ":":0"}]}',
-        b'{"history":[{"id":1}]}',
-        b'{"history":[{"id":["1"]}]}',
-        b'{"history":[["1"]]}',
-        b'{"history":{"id":"1"}}',
-        b'{"msg":"\\ud800"}',
-        b'\xef\xbb\xbf{"total":1}',
-        '{"total":1}'.encode("utf-16"),
-        b'["1"]',
-    ],
-)
-def test_what_cannot_be_read_quickly_is_left(body: bytes) -> None:
-    """Keys given twice, numbers whose text would be lost, and all that is out of the ordinary."""
-    assert documents._parse_plain(body) is None

@@ -1,6 +1,7 @@
 """An answer taken apart: a whole document of the right shape, or an error."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -20,12 +21,17 @@ AT = "2026-11-19 12:00:00"
 
 def parse_json(body: object) -> Envelope:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return parse_envelope(raw, "json", "history")
+    return listed(parse_envelope(raw, "json", "history"))
 
 
 def parse_xml(body: str | bytes) -> Envelope:
     raw = body if isinstance(body, bytes) else body.encode()
-    return parse_envelope(raw, "xml", "history")
+    return listed(parse_envelope(raw, "xml", "history"))
+
+
+def listed(envelope: Envelope) -> Envelope:
+    """An envelope whose records are dictionaries, whatever way they were read."""
+    return replace(envelope, records=list(envelope.records))
 
 
 def xml(inside: str) -> str:
