@@ -64,7 +64,7 @@ def content_of(row: Row) -> bytes:
 def digest_of(rows: Iterable[Row]) -> int:
     """The sum, modulo 2**128, of a 128-bit hash of each click: the order doesn't matter."""
     hashes = (blake2b(orjson.dumps(row), digest_size=16).digest() for row in rows)
-    return sum(int.from_bytes(digest) for digest in hashes) % (1 << 128)
+    return sum(map(int.from_bytes, hashes)) % (1 << 128)
 
 
 def keys_of(rows: Sequence[Row]) -> list[str]:

@@ -24,7 +24,8 @@ def test_a_table_is_its_records() -> None:
 
 def test_an_answer_of_the_service_is_a_table() -> None:
     """With what it states before, each number as it was written."""
-    body = b'{"error":0,"msg":"","total":2,"x":-0,"history":[{"id":"1","ip":null},{"ip":"","id":"2"}]}'
+    records = b'[{"id":"1","ip":null},{"ip":"","id":"2"}]'
+    body = b'{"error":0,"msg":"","total":2,"x":-0,"history":%s}' % records
     found = read_json_table(body, "history")
     assert found is not None
     stated, table = found
