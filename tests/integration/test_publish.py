@@ -11,6 +11,7 @@ from unicodedata import category
 import pytest
 from e2e.processes import Commands
 from support.archive import TestArchive
+from support.links import linkbee
 from support.service import PASSWORD, Service
 
 from archiver.config import load_config
@@ -538,6 +539,24 @@ def test_a_service_without_ids_or_unique_clicks(command):
     [entry] = pages.json()["entries"]
     assert (entry["id"], entry["title"], entry["clicks"]) == (None, "http://linkbee.com/a", 7)
     assert len(Table(pages.html()).rows[0]) == 5
+
+
+def test_links_that_were_taken_out_of_the_configuration_are_not_shown(tmp_path):
+    """Of a service that doesn't list its links; but those that were made here, and named ones."""
+    archive = linkbee(tmp_path, "http://127.0.0.1:9", ["http://b/kept"])
+    pages = Pages(archive)
+    pages.add()
+    pages.add("public/named.html", links=["taken-out"])
+    links = [
+        Link("http://b/kept", link="http://b/kept", clicks=3),
+        Link("http://b/taken-out", link="http://b/taken-out", clicks=2),
+        Link("http://b/made", link="http://b/made", destination="https://e.example/", clicks=1),
+    ]
+    with open_archive(archive.directory, "sqlite") as opened, opened.transaction():
+        opened.links.observe("acme", links, NOON)
+    Commands(tmp_path)("publish")
+    assert [entry["clicks"] for entry in pages.json()["entries"]] == [3, 1]
+    assert [entry["clicks"] for entry in pages.json("named")["entries"]] == [2]
 
 
 def test_totals_dated_by_a_clock_that_was_ahead_are_not_the_latest(utc, pages):

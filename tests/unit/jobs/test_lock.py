@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from archiver.errors import ArchiveBusyError, StoreError
-from jobs.lock import FILE_NAME, hold, holder
+from jobs.lock import FILE_NAME, hold, holder, wait_and_hold
 
 
 def test_whoever_holds_it_is_known(tmp_path) -> None:
@@ -33,6 +33,25 @@ def test_nobody_else_can_hold_it(tmp_path) -> None:
         assert holder(tmp_path) is not None
     with hold(tmp_path):
         pass
+
+
+def test_whoever_waits_shows_signs_of_life_and_holds_it_then(tmp_path, monkeypatch) -> None:
+    """A watchdog would end a daemon that shows none."""
+    monkeypatch.setattr("jobs.lock._WAIT_SECONDS", 0.001)
+    signs = []
+    first = hold(tmp_path)
+    first.__enter__()
+
+    def meanwhile() -> None:
+        signs.append(holder(tmp_path))
+        if len(signs) == 3:
+            first.__exit__(None, None, None)
+
+    with wait_and_hold(tmp_path, meanwhile):
+        assert len(signs) == 3
+        assert None not in signs
+        with pytest.raises(ArchiveBusyError):
+            hold(tmp_path).__enter__()
 
 
 def test_it_is_given_back_whatever_happens(tmp_path) -> None:

@@ -144,6 +144,22 @@ def test_which_links_are_shown(choice, expected):
     assert ids(standing(page(**choice), given_links)) == expected
 
 
+@pytest.mark.parametrize("named", ["abc", "http://l/abc", "http://elsewhere/abc"])
+def test_a_link_without_an_id_is_named_by_itself_or_its_hash(named):
+    """As it may be in the configuration. One with an id has that alone."""
+    without = link("http://l/abc", 1, link_id=None, link="http://l/abc")
+    other = link("http://l/other", 1, link_id=None, link="http://l/other")
+    with_id = link("abc/17", 1, link="http://l/17")
+    shown = standing(page(links=[named, "17"]), [other, without, with_id])
+    assert [entry.link for entry in shown.entries] == ["http://l/abc"]
+
+
+def test_a_link_whose_address_cannot_be_read_has_a_host_all_the_same():
+    """The one that the service states."""
+    given_links = [link("1", 1, link="http://[l/.1", host="Go.example.com"), link("2", 1)]
+    assert ids(standing(page(host="go.example.com"), given_links)) == ["1"]
+
+
 @pytest.mark.parametrize(
     ("settings", "medals"),
     [
