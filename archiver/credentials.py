@@ -41,8 +41,21 @@ def _read_credential(name: str, environ: Mapping[str, str]) -> str:
         )
     if "/" in name or name in {"", ".", ".."}:
         raise ValueError("must be a credential's name, not a path")
+    path = Path(folder, name)
+    if not path.exists():
+        raise ValueError(
+            f"this service has no credential {name}; it has: {_credentials_in(Path(folder))}. "
+            f"Give it one by LoadCredential={name}:/path/of/the/file"
+        )
     # systemd guards the folder; its files may show a group that can read them.
-    return _read_file(Path(folder, name), private=False)
+    return _read_file(path, private=False)
+
+
+def _credentials_in(folder: Path) -> str:
+    try:
+        return ", ".join(sorted(path.name for path in folder.iterdir())) or "none"
+    except OSError:
+        return "none"
 
 
 def _read_variable(name: str, environ: Mapping[str, str]) -> str:

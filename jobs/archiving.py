@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from archiver.config import Config
 from archiver.config_account import Account
 from archiver.engine import Archiving, Terms
-from archiver.errors import RefusedError, StoreError
+from archiver.errors import ConfigError, RefusedError, StoreError
 from archiver.model import AccountReport, RunReport
 from archiver.plan import Plan
 from archiver.sources.base import Source
@@ -45,6 +45,13 @@ class Job:
     observer: Observer = field(default_factory=Observers)
     hold: Hold = hold
     run_id: UUID = field(default_factory=uuid4)
+    unread: Mapping[str, ConfigError] = field(default_factory=dict)  # why there is no password
+
+    @property
+    def accounts(self) -> list[Account]:
+        """Those that take part, also where no password can be had for one."""
+        names = {*self.passwords, *self.unread}
+        return [account for account in self.config.accounts if account.name in names]
 
     def execute(self, begun: Callable[[], None] = lambda: None) -> RunReport:
         """Archive what the plan says, account by account; one that fails harms no other.
@@ -52,7 +59,7 @@ class Job:
         `begun` is called once the archive is held, before anything else is done. Raises
         ArchiveBusyError and ConfigError; all else is in the report.
         """
-        accounts = [a for a in self.config.accounts if a.name in self.passwords]
+        accounts = self.accounts
         directory = self.config.archive.directory
         try:
             with self.hold(directory), seldom_collecting():
@@ -86,20 +93,20 @@ class Job:
         worth a warning. A login in `refused` isn't used again: it could be locked. One that is
         refused is added.
         """
-        login = login_of(account, self.passwords[account.name])
+        login = login_of(account, self.passwords.get(account.name, ""))
         report = AccountReport(account.name, warnings=[*changes], has_clicks=account.has_clicks)
         number: int | None = None
         try:
             with archive.transaction():
                 number = archive.runs.start(account.name, self.command, self.run_id, self.clock())
-            with all_told(report), closing(self._service(account, archive)) as service:
+            with all_told(report):
+                if account.name in self.unread:
+                    raise self.unread[account.name]
                 if login in refused:
                     raise RefusedError(REFUSED_BEFORE)
-                self._take(
-                    Turn(
-                        account, archive, service, self.clock(), self.clock, report, self.observer
-                    )
-                )
+                with closing(self._service(account, archive)) as service:
+                    now, clock = self.clock(), self.clock
+                    self._take(Turn(account, archive, service, now, clock, report, self.observer))
             if report.refused:
                 refused.add(login)
             archive.in_place.check()
@@ -114,16 +121,18 @@ class Job:
         return report, number
 
     def _publish(self, report: AccountReport, number: int, archive: Archive) -> None:
-        """Write an account's pages; what can't be written joins its report, and the ledger's."""
-        told = len(report.errors)
+        """Write an account's pages; what is wrong with one joins its report, and the ledger's."""
+        errors, warnings = len(report.errors), len(report.warnings)
         with all_told(report):
             publish_of(report, self.config, self.clock())
-        if len(report.errors) == told:
+        if (len(report.errors), len(report.warnings)) == (errors, warnings):
             return
         redact(report, self.passwords.values())
         with all_told(report), archive.transaction():
             archive.runs.finish(number, report, self.clock())
-        for error in report.errors[told:]:
+        for warning in report.warnings[warnings:]:
+            self.observer.warn(report.name, warning)
+        for error in report.errors[errors:]:
             self.observer.fail(report.name, error)
 
     def _service(self, account: Account, archive: Archive) -> Service:

@@ -17,10 +17,12 @@ from jobs.lock import hold, holder
 from jobs.pings import read_ping
 from jobs.probe import Finding, probe_clicks
 from jobs.publish import rehearse
+from jobs.schedule import schedule_of
 from jobs.settings import identity_settings
 from jobs.sources import Service, open_service
 from jobs.summary import counted
-from storage.opening import open_archive
+from storage.database import store_errors
+from storage.opening import is_new, open_archive, refuse_lost_ledger
 from storage.reading import open_reader
 
 
@@ -29,6 +31,7 @@ def check(
 ) -> Iterator[Finding]:
     """Look at everything, whatever is found wrong on the way. Nothing is archived."""
     yield Finding("configuration", f"{config.path} is well formed")
+    yield _schedule(config, clock())
     storage = _storage(config)
     yield storage
     if storage.place == "well":
@@ -45,15 +48,31 @@ def exit_code(findings: list[Finding]) -> int:
     return 2 if "here" in places else 3 if "there" in places else 0
 
 
+def _schedule(config: Config, now: datetime) -> Finding:
+    """When the daemon would run next, for whoever uses it."""
+    try:
+        due = schedule_of(config).get_next_fire_time(None, now)
+    except ConfigError as error:
+        return Finding("schedule", str(error), "here")
+    if due is None:
+        return Finding("schedule", f"{config.schedule.cron!r}: the daemon would run never again")
+    zone = config.schedule.timezone
+    text = f"the daemon, if you use it, would run next at {due.astimezone(zone):%Y-%m-%d %H:%M}"
+    return Finding("schedule", f"{text} ({zone.key})")
+
+
 def _storage(config: Config) -> Finding:
     directory = config.archive.directory
     found = holder(directory)
     if found:
         return Finding("archive", f"{directory} is in use by process {found.pid} just now")
-    if not directory.exists():
-        return _new_storage(directory)
     try:
-        with hold(directory), open_archive(directory, config.archive.store):
+        if is_new(directory) and (directory.is_dir() or not directory.exists()):
+            refuse_lost_ledger(directory)
+            return _new_storage(directory)
+        with hold(directory), open_archive(directory, config.archive.store) as archive:
+            with store_errors("write to", archive.path), archive.transaction():
+                archive.connection.execute("UPDATE archive SET store = store")
             return Finding("archive", f"{directory} can be written to ({config.archive.store})")
     except ConfigError as error:
         return Finding("archive", str(error), "here")
@@ -63,11 +82,14 @@ def _storage(config: Config) -> Finding:
 
 def _new_storage(directory: Path) -> Finding:
     """A check makes nothing: it looks at the folder that the archive is to be made in."""
-    parent = next(folder for folder in directory.parents if folder.exists())
-    if os.access(parent, os.W_OK | os.X_OK):
+    nearest = next(path for path in (directory, *directory.parents) if path.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        text = f"{directory} isn't there, and can't be made in {nearest}: check its permissions"
+        return Finding("archive", text, "there")
+    if nearest != directory:
         return Finding("archive", f"{directory} isn't there yet: the first run makes it")
-    text = f"{directory} isn't there, and can't be made in {parent}: check its permissions"
-    return Finding("archive", text, "there")
+    text = "has no archive yet: the first run begins one. If there was one, is its disk mounted?"
+    return Finding("archive", f"{directory} {text}", "odd")
 
 
 def _settings(config: Config) -> Iterator[Finding]:
@@ -113,11 +135,8 @@ def _pages(config: Config, now: datetime) -> Iterator[Finding]:
                     "here" if isinstance(error, ConfigError) else "there"
                 )
                 yield Finding(subject, str(error), place)
-            elif rehearsed.unknown:
-                account = rehearsed.page.account
-                text = f"account {account} has no such links in the archive, or not any more"
-                text += f": {rehearsed.unknown}"
-                yield Finding(subject, text, "odd")
+            elif rehearsed.warning:
+                yield Finding(subject, rehearsed.warning, "odd")
             else:
                 yield Finding(subject, f"can be written, with {counted(rehearsed.links, 'link')}")
     except StoreError as error:

@@ -5,6 +5,7 @@ So no two are under way at once, one that comes due meanwhile is done right afte
 ends it in the same way.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from apscheduler.schedulers.base import BaseScheduler
 
 from archiver.model import AccountReport, Window
 from archiver.timestamps import format_utc
+from jobs.logs import tell
 from jobs.schedule import Schedule
 from jobs.systemd import Notifier
 
@@ -54,6 +56,10 @@ class SignsOfLife:
         self.note()
 
     def end(self, _: AccountReport) -> None:
+        self.note()
+
+    def warn(self, account: str, warning: str) -> None:
+        del account, warning
         self.note()
 
     def fail(self, account: str, error: str) -> None:
@@ -126,7 +132,9 @@ class Daemon:
         self._due.clear()
         self._tell("running")
         self._last = f"{self._run()} at {format_utc(self._clock())}"
-        self._tell(f"next run {format_utc(self._next_run_time())}; last run: {self._last}")
+        following = format_utc(self._next_run_time())
+        tell(logging.INFO, f"next run at {following}")
+        self._tell(f"next run {following}; last run: {self._last}")
 
     def beat(self) -> None:
         """Look at the clock: the scheduler sleeps through suspends and steps of it.

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from archiver.config_account import Account
 from archiver.plan import Plan, plan_end, plan_run
+from archiver.timestamps import format_utc
 from archiver.windows import clip
 from jobs.sources import local_times
 from jobs.turn import Turn
@@ -25,6 +26,10 @@ def plan(turn: Turn) -> Plan:
     end = plan_end(turn.now, account.settle, local_times(account))
     turn.cut_back(end)
     start = wanted_start(account, _first_run_at(turn))
+    if start is not None and start > turn.now:
+        turn.report.warnings.append(
+            f"since ({format_utc(start)}) hasn't come yet: nothing is archived until then"
+        )
     return plan_run(
         clip(start, end) if start else None,
         archive.ledger.coverage(account.name),

@@ -62,11 +62,14 @@ class EventLog:
 
     def end(self, report: AccountReport) -> None:
         for warning in report.warnings:
-            told = " ".join(warning.splitlines())
-            self._write(logging.WARNING, report.name, f"warning: {told}")
+            self.warn(report.name, warning)
         for error in (report.error or "").splitlines():
             self._write(logging.ERROR, report.name, error)
         self._write(logging.INFO, report.name, done_for(report))
+
+    def warn(self, account: str, warning: str) -> None:
+        told = " ".join(warning.splitlines())
+        self._write(logging.WARNING, account, f"warning: {told}")
 
     def fail(self, account: str, error: str) -> None:
         for line in error.splitlines():

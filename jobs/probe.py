@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from archiver.config_account import Account
 from archiver.model import CLICKED_AT, Page, Window
@@ -15,6 +16,8 @@ from jobs.turn import SKEW
 
 _PROBED = timedelta(days=30)
 _ONE_SECOND = timedelta(seconds=1)
+#: Clicks so far ahead are those of another zone's clock; no two zones are further apart.
+_SURELY_AHEAD, _FURTHEST_ZONE = timedelta(minutes=20), timedelta(hours=26)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ def probe_clicks(account: Account, source: LinktrackSource, now: datetime) -> It
     if account.pagination == "offset" and _has_more(account, page):
         yield _heeds_offsets(account, source, window, page)
     yield _clock(account, page, now)
+    yield from _zone(account, source, window, page, now)
 
 
 def _not_understood(account: Account, page: Page) -> Iterator[Finding]:
@@ -107,3 +111,38 @@ def _clock(account: Account, page: Page, now: datetime) -> Finding:
             "here",
         )
     return Finding(account.name, "the service's clock and this machine's agree")
+
+
+def _zone(
+    account: Account, source: LinktrackSource, window: Window, page: Page, now: datetime
+) -> Iterator[Finding]:
+    """What the account's clicks tell of its time zone: one that is wrong can't be set right later.
+
+    By the clock of a zone that lies too far west, the latest ones haven't come yet.
+    """
+    zone = account.timezone
+    ahead = source.read_page(Window(now + _SURELY_AHEAD, now + _FURTHEST_ZONE))
+    if ahead.rows:
+        told = _local(parse_utc(ahead.rows[0][CLICKED_AT]), zone)
+        text = (
+            f"it has clicks of {told}, which hasn't come yet there. Check the account's timezone"
+        )
+        yield Finding(account.name, text, "here")
+    elif page.rows:
+        last = page if not page.total else source.read_page(window, offset=page.total - 1)
+        newest = parse_utc((last.rows or page.rows)[-1][CLICKED_AT])
+        text = f"its latest click that has settled is of {_local(newest, zone)}"
+        yield Finding(
+            account.name, f"{text}, {_ago(now - newest)}. If that can't be, check its timezone"
+        )
+
+
+def _local(instant: datetime, zone: ZoneInfo) -> str:
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S} ({zone.key})"
+
+
+def _ago(age: timedelta) -> str:
+    minutes = int(age.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} minutes ago"
+    return f"{minutes // 60} hours ago" if minutes < 48 * 60 else f"{minutes // 1440} days ago"

@@ -31,7 +31,17 @@ class Published:
     page: Page
     links: int = 0
     error: ArchiverError | None = None
-    unknown: str = ""  # what it asks for that the archive doesn't know; told by `rehearse` alone
+    unknown: str = ""  # what it asks for that the archive doesn't know
+
+    @property
+    def warning(self) -> str:
+        """What may be misspelt; empty for nothing."""
+        if not self.unknown:
+            return ""
+        account = self.page.account
+        return (
+            f"account {account} has no such links in the archive, or not any more: {self.unknown}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,7 @@ def publish(config: Config, accounts: Collection[str], now: datetime) -> Iterato
             continue
         try:
             write_page(made.page, made.html, made.document)
-            yield Published(made.page, len(made.shown.entries))
+            yield Published(made.page, len(made.shown.entries), unknown=made.unknown)
         except StoreError as error:
             yield Published(made.page, error=error)
 
@@ -75,15 +85,17 @@ def rehearse(config: Config, now: datetime) -> Iterator[Published]:
 
 
 def publish_of(report: AccountReport, config: Config, now: datetime) -> None:
-    """Write the pages of an account; what can't be written is in its report."""
+    """Write the pages of an account; what is wrong or odd about one is in its report."""
     for published in publish(config, [report.name], now):
         if published.error is not None:
             report.errors.append(told(published.page, published.error))
+        elif published.warning:
+            report.warnings.append(told(published.page, published.warning))
 
 
-def told(page: Page, error: ArchiverError) -> str:
-    """A page's error, with the page that it is of."""
-    return f"page {page.output}: {error}"
+def told(page: Page, what: object) -> str:
+    """An error or a warning, with the page that it is of."""
+    return f"page {page.output}: {what}"
 
 
 def _made(config: Config, accounts: Collection[str], now: datetime) -> Iterator[_Made | Published]:

@@ -137,4 +137,4 @@ def _failed(job: Job, error: Exception) -> RunReport:
     """What a run comes to that ended before any account had its turn."""
     foreseen = isinstance(error, ArchiverError)
     text = str(error) if foreseen else f"unexpected {type(error).__name__}: {error}"
-    return RunReport([AccountReport(name, errors=[text]) for name in job.passwords])
+    return RunReport([AccountReport(account.name, errors=[text]) for account in job.accounts])

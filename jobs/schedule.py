@@ -12,6 +12,9 @@ from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 from dateutil.tz import resolve_imaginary
 
+from archiver.config import Config
+from archiver.errors import ConfigError
+
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: No clock skips more at once, but for a day at the date line: then that day has no run.
 _LONGEST_SKIP = timedelta(hours=3)
@@ -60,6 +63,15 @@ class Schedule(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
     def _next(self, wall: datetime) -> datetime | None:
         found: datetime | None = self._wall_times.get_next_fire_time(None, wall)
         return found
+
+
+def schedule_of(config: Config) -> Schedule:
+    """The schedule of a configuration. Raises ConfigError for one that is none."""
+    try:
+        return Schedule(config.schedule.cron, config.schedule.timezone)
+    except ValueError as error:
+        text = f"schedule.cron: {config.schedule.cron!r}: {error}. Mend it"
+        raise ConfigError(f"{config.path}: {text}") from None
 
 
 def _weekdays(field: str) -> str:

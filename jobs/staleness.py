@@ -34,7 +34,8 @@ def _reason(success: str | None, longest: timedelta, now: datetime) -> str | Non
     age = now - parse_utc(success)
     if age > longest:
         return (
-            f"the last complete run ended at {success}, longer ago than {format_duration(longest)}"
+            f"the last complete run ended at {success}, longer ago than "
+            f"{format_duration(longest)} (backfills don't count)"
         )
     if age < -SKEW:
         return (

@@ -29,6 +29,16 @@ def archive_status(config: Config, now: datetime) -> Status:
     return {"archive": {"directory": str(directory), "store": store}, "accounts": accounts}
 
 
+def vanished_clicks(config: Config) -> Mapping[str, int]:
+    """How many archived clicks the service doesn't give any more, by account: of some or none."""
+    with open_reader(config.archive.directory) as reader:
+        counts = {
+            account.name: reader.vanished.count(account.name) if reader else 0
+            for account in config.accounts
+        }
+    return {name: count for name, count in counts.items() if count}
+
+
 def _account_status(
     account: Account, reader: ArchiveReader | None, now: datetime, at_work: Holder | None
 ) -> Status:

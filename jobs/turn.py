@@ -35,6 +35,10 @@ class Observer(Protocol):
         """An account's turn is over; nothing of what happened was told before."""
         ...
 
+    def warn(self, account: str, warning: str) -> None:
+        """Something of an account is odd after its turn was over: a page."""
+        ...
+
     def fail(self, account: str, error: str) -> None:
         """Something of an account went wrong after its turn was over: a page."""
         ...
@@ -61,6 +65,10 @@ class Observers:
     def end(self, report: AccountReport) -> None:
         for each in self.all:
             each.end(report)
+
+    def warn(self, account: str, warning: str) -> None:
+        for each in self.all:
+            each.warn(account, warning)
 
     def fail(self, account: str, error: str) -> None:
         for each in self.all:

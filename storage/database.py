@@ -130,8 +130,9 @@ def store_errors(
             ) from error
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise StoreError(
-            f"can't {operation} {path}: {reason}. Check the disk's space, the file's permissions "
-            "and whether another program holds it; what was committed before is untouched"
+            f"can't {operation} {path}: {reason}. Check the disk's space, the permissions "
+            "of all files in its folder, and whether another program holds it; what was committed "
+            "before is untouched"
         ) from error
 
 

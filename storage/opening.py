@@ -96,6 +96,13 @@ def open_archive(directory: Path, kind: Literal["sqlite", "jsonl"]) -> Iterator[
         connection.close()
 
 
+def is_new(directory: Path) -> bool:
+    """Whether opening the archive would make it: there is none, or nothing in it."""
+    path = directory / FILE_NAME
+    with store_errors("look at", path):
+        return not path.exists() or path.stat().st_size == 0
+
+
 def refuse_lost_ledger(directory: Path) -> None:
     """Day files without the ledger that says what of them counts are no new archive's."""
     with store_errors("look into", directory):

@@ -20,6 +20,7 @@ from storage.links import Links
 from storage.rejected import RejectedRecords
 from storage.runs import Runs
 from storage.settings import Settings
+from storage.vanished import VanishedClicks
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class ArchiveReader:
         self.ledger = Ledger(connection)
         self.runs = Runs(connection)
         self.links = Links(connection)
+        self.vanished = VanishedClicks(connection)
         self.rejected = RejectedRecords(connection)
         self.ip_key = IpKey(connection, directory)
         self.settings = Settings(connection, directory)

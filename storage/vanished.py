@@ -13,6 +13,13 @@ class VanishedClicks:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    def count(self, account: str) -> int:
+        """How many of the account's archived clicks the service doesn't give any more."""
+        (count,) = self._connection.execute(
+            "SELECT count(*) FROM vanished_clicks WHERE account = ?", (account,)
+        ).fetchone()
+        return int(count)
+
     def missed(self, account: str, day: str) -> set[str]:
         """The keys of a UTC day's clicks that were missed when they were last asked for."""
         rows = self._connection.execute(

@@ -4,9 +4,11 @@ import logging
 import os
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from uuid import uuid4
 
-from archiver.errors import ArchiverError
+from archiver.errors import ArchiverError, StoreError
 from archiver.model import RunReport
 from jobs.accounts import chosen_accounts
 from jobs.archiving import Hold, Job
@@ -17,6 +19,7 @@ from jobs.lock import hold as hold_at_once
 from jobs.logs import tell
 from jobs.running import Notices, run_noticed
 from jobs.turn import Observer
+from storage.opening import is_new
 
 
 def archive_once(
@@ -32,11 +35,32 @@ def archive_once(
     """
     config = context.load()
     notices = Notices.of(config, os.environ, context.secrets)
-    passwords = context.passwords(chosen_accounts(config, accounts))
+    passwords, unread = context.passwords_there(chosen_accounts(config, accounts))
+    _tell_of_an_empty_folder(config.archive.directory)
     run_id = uuid4()
     with watching(context, run_id, observers) as observer:
-        job = Job("run", config, passwords, plan, observer=observer, hold=hold, run_id=run_id)
+        job = Job(
+            "run",
+            config,
+            passwords,
+            plan,
+            observer=observer,
+            hold=hold,
+            run_id=run_id,
+            unread=unread,
+        )
         return run_noticed(job, notices)
+
+
+def _tell_of_an_empty_folder(directory: Path) -> None:
+    """A folder without an archive may be where a disk isn't mounted: all would begin anew."""
+    with suppress(StoreError):  # the run says what is wrong with it
+        if directory.is_dir() and is_new(directory):
+            tell(
+                logging.WARNING,
+                f"warning: {directory} has no archive: a new one is begun. If there was one, see "
+                "whether its disk is mounted",
+            )
 
 
 def unraised(run: Callable[[], RunReport]) -> str:

@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,16 +51,28 @@ class Context:
 
     def passwords(self, accounts: "Sequence[Account]") -> dict[str, str]:
         """Each account's password, by name. Raises ConfigError with all that can't be read."""
+        passwords, unread = self.passwords_there(accounts)
+        if unread:
+            raise _all_of(unread.values())
+        return passwords
+
+    def passwords_there(
+        self, accounts: "Sequence[Account]"
+    ) -> tuple[dict[str, str], dict[str, ConfigError]]:
+        """The passwords that can be read, and why the others can't, by account.
+
+        Raises ConfigError where none can.
+        """
         passwords: dict[str, str] = {}
-        problems: list[str] = []
+        unread: dict[str, ConfigError] = {}
         for account in accounts:
             try:
                 passwords[account.name] = self.password(account)
             except ConfigError as error:
-                problems.extend(error.problems)
-        if problems:
-            raise ConfigError(*problems)
-        return passwords
+                unread[account.name] = error
+        if unread and not passwords:
+            raise _all_of(unread.values())
+        return passwords, unread
 
     def log(self) -> None:
         """Say on stderr what the options ask for, from now on; under cron, warnings at most."""
@@ -79,3 +91,7 @@ class Context:
 
         level = logging.ERROR if self.quiet else logging.DEBUG if self.verbose else logging.INFO
         log_to_stderr(level, self.secrets, timed=True)
+
+
+def _all_of(errors: Iterable[ConfigError]) -> ConfigError:
+    return ConfigError(*(problem for error in errors for problem in error.problems))

@@ -31,12 +31,11 @@ def _serve(context: Context) -> None:
     import os
     from functools import partial
 
-    from archiver.errors import ConfigError
     from jobs.cli.archiving import archive_once, unraised
     from jobs.daemon import Daemon, SignsOfLife
     from jobs.lock import wait_and_hold
     from jobs.running import Notices
-    from jobs.schedule import Schedule
+    from jobs.schedule import schedule_of
     from jobs.systemd import Notifier
     from jobs.turn import system_clock
 
@@ -45,10 +44,7 @@ def _serve(context: Context) -> None:
     # What is wrong with these is said now, not at night.
     context.passwords(config.accounts)
     Notices.of(config, os.environ, context.secrets)
-    try:
-        schedule = Schedule(config.schedule.cron, config.schedule.timezone)
-    except ValueError as error:
-        raise ConfigError(f"{config.path}: schedule.cron: {error}. Mend it") from None
+    schedule = schedule_of(config)
     life = SignsOfLife()
     hold = partial(wait_and_hold, meanwhile=life.note)
     run = partial(archive_once, context, hold=hold, observers=[life])

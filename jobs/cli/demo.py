@@ -51,7 +51,7 @@ def command(context: Context, directory: Path) -> int:
             report = job.execute()
     for account in report.accounts:
         show(f"{account.new:,} new clicks archived, {account.duplicates:,} known already.\n")
-    show(as_text(archive_status(config, system_clock())))
+    show(as_text(archive_status(config, system_clock()), {}))
     program = "link-archiver" if shutil.which("link-archiver") else shlex.quote(sys.argv[0])
     database = config.archive.directory / "archive.db"
     show(_WAYS_ON.format(program=program, config=demo.config, database=database))

@@ -92,8 +92,11 @@ class _Bars:
             self._progress.remove_task(task)
         self._tasks.clear()
 
-    def fail(self, account: str, error: str) -> None:
+    def warn(self, account: str, warning: str) -> None:
         """The log says it: there is no bar any more."""
+
+    def fail(self, account: str, error: str) -> None:
+        """The same."""
 
     def _show(self, name: str, total: int) -> None:
         self._tasks[name] = self._progress.add_task(name, total=total, told="")

@@ -35,6 +35,9 @@ def command(context: Context) -> int:
     ):
         if published.error is None:
             show(f"{published.page.output}: {counted(published.links, 'link')}")
+            if published.warning:
+                warning = told(published.page, published.warning)
+                tell(logging.WARNING, f"warning: {warning}")
         else:
             for line in told(published.page, published.error).splitlines():
                 tell(logging.ERROR, line)

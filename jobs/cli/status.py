@@ -39,12 +39,12 @@ def command(context: Context, stale: timedelta | None, *, as_json: bool) -> int:
     from jobs.cli.status_text import as_text
     from jobs.logs import tell
     from jobs.staleness import stale_accounts
-    from jobs.status import archive_status
+    from jobs.status import archive_status, vanished_clicks
     from jobs.turn import system_clock
 
     config, now = context.load(), system_clock()
     status = archive_status(config, now)
-    show(orjson.dumps(status) if as_json else as_text(status))
+    show(orjson.dumps(status) if as_json else as_text(status, vanished_clicks(config)))
     lines = [] if stale is None else stale_accounts(config, stale, now)
     for line in lines:
         tell(logging.ERROR, line)

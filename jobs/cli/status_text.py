@@ -8,15 +8,21 @@ from typing import Any
 _SHOWN_GAPS = 10
 
 
-def as_text(status: Mapping[str, Any]) -> str:
-    """The status, a block of lines for each account."""
+def as_text(status: Mapping[str, Any], vanished: Mapping[str, int]) -> str:
+    """The status, a block of lines for each account.
+
+    `vanished` are clicks that the service doesn't give any more, by account.
+    """
     archive = status["archive"]
     blocks = [f"archive {archive['directory']} ({archive['store']})"]
-    blocks += ["\n".join(_account(account)) for account in status["accounts"]]
+    blocks += [
+        "\n".join(_account(account, vanished.get(account["name"], 0)))
+        for account in status["accounts"]
+    ]
     return "\n\n".join(blocks)
 
 
-def _account(account: Mapping[str, Any]) -> Iterator[str]:
+def _account(account: Mapping[str, Any], vanished: int) -> Iterator[str]:
     yield f"{account['name']} ({account['service']})"
     if account["service"] == "linkbee":
         yield f"  links     {account['links']:,}, with their totals; there is no log of clicks"
@@ -29,6 +35,8 @@ def _account(account: Mapping[str, Any]) -> Iterator[str]:
         )
     else:
         yield "  clicks    none archived"
+    if vanished:
+        yield f"  vanished  {vanished:,} of them from the service; here they stay"
     yield from _windows("covered", account["covered"])
     yield from _windows("gaps", account["gaps"])
     yield from _unasked(account["covered"], account["gaps"])

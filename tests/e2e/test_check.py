@@ -18,7 +18,7 @@ def test_all_is_well(link_archiver, address) -> None:
     assert told.err == ""
     lines = told.out.splitlines()
     assert [line.partition(":")[0] for line in lines] == [
-        "ok    configuration", "ok    archive", *["ok    acme"] * 4,
+        "ok    configuration", "ok    schedule", "ok    archive", *["ok    acme"] * 5,
     ]  # fmt: skip
     for words in (
         "config.toml is well formed",
@@ -27,6 +27,8 @@ def test_all_is_well(link_archiver, address) -> None:
         "answers and takes the credentials",
         "clock and this machine's agree",
         "it gives the clicks of the time that it is asked for",
+        "its latest click that has settled is of 20",
+        "the daemon, if you use it, would run next at 20",
     ):
         assert words in told.out
     archive.backfill("2024-05-01", "2024-05-02", NOW)

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -190,5 +191,6 @@ def test_journald_is_told_the_priority_of_each_line(link_archiver, address, syst
     daemon.terminate()
     daemon.communicate(timeout=30)
     with os.fdopen(reader, "rb") as journal:
-        [done, _] = journal.read().decode().splitlines()
+        [done, planned, _] = journal.read().decode().splitlines()
     assert done.startswith("<6>acme: complete, 300 new clicks")
+    assert re.fullmatch(r"<6>next run at 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", planned)

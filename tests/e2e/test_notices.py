@@ -213,7 +213,7 @@ def test_stale(link_archiver, address) -> None:
     assert told.json["accounts"][0]["last_success"] == "2020-05-14T00:00:00Z"
     assert told.err == (
         "link-archiver: acme: the last complete run ended at 2020-05-14T00:00:00Z, longer ago "
-        "than 26h\n"
+        "than 26h (backfills don't count)\n"
     )
     assert link_archiver("status").err == ""
 

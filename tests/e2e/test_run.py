@@ -214,3 +214,41 @@ def _screen(shown: str) -> str:
         elif part != "\r" and not match:
             lines[row] += part
     return "\n".join(lines).strip()
+
+
+def test_an_empty_folder_is_told(link_archiver, address) -> None:
+    """All would begin anew where a disk isn't mounted: cron's mail says so, once."""
+    archive = TestArchive(link_archiver.folder, address)
+    archive.directory.mkdir()
+    told = link_archiver("run").err
+    assert told.startswith(
+        f"link-archiver: warning: {archive.directory} has no archive: a new one"
+    )
+    assert told.endswith("whether its disk is mounted\n")
+    assert link_archiver("run").err == ""
+
+
+def test_since_that_has_not_come_yet_is_told(link_archiver, address) -> None:
+    """It may be mistyped: nothing would be archived until then."""
+    TestArchive(link_archiver.folder, address, since="2999-01-01")
+    told = link_archiver("run").err
+    assert (
+        "acme: warning: since (2999-01-01T00:00:00Z) hasn't come yet: nothing is archived" in told
+    )
+
+
+def test_a_password_that_cannot_be_read_harms_no_other_account(link_archiver, address) -> None:
+    """Exit 3, the reason is told, and it is in the ledger and the report as of that account."""
+    archive = TestArchive(link_archiver.folder, address, names=("acme", "bees"))
+    first, second, third = archive.path.read_text().split('password_env = "PASSWORD"')
+    archive.path.write_text(
+        f'{first}password_env = "UNSET"{second}password_env = "PASSWORD"{third}'
+    )
+    told = link_archiver("run", "--json", code=3)
+    assert "acme: account acme: password_env: the environment variable UNSET isn't set" in told.err
+    assert [each["outcome"] for each in told.json["accounts"]] == ["failed", "complete"]
+    assert archive.clicks().total() == 300
+    status = link_archiver("status", "--json").json["accounts"]
+    assert [each["last_run"]["outcome"] for each in status] == ["failed", "complete"]
+    told = link_archiver("run", "--account", "acme", "--json", code=2)
+    assert (told.out, told.err.count("UNSET isn't set")) == ("", 1)

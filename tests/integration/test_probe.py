@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from support.archive import TestArchive
@@ -67,3 +68,46 @@ def test_a_click_that_is_not_there_when_its_second_is_asked_for(tmp_path):
     [wrong] = [each for each in told if not each.startswith("0 ")]
     assert wrong.startswith("2 it gave a click of ")
     assert "[accounts.parameters]" in wrong
+
+
+class _At:
+    """A service with one click, an hour ago by the clock of a zone."""
+
+    def __init__(self, zone: str) -> None:
+        hour_ago = (NOW - timedelta(hours=1)).astimezone(ZoneInfo(zone))
+        self.clicked_at = f"{hour_ago:%Y-%m-%d %H:%M:%S}"
+
+    def answer(self, asked: dict[str, str]) -> Reply:
+        is_in = asked["start"] <= self.clicked_at < asked["end"]
+        history = [{"id": "1", "clicked_at": self.clicked_at}] * (is_in and asked["offset"] == "0")
+        stated = {"error": 0, "total": int(is_in), "limit": 1000, "offset": 0}
+        return Reply(json.dumps({**stated, "history": history}).encode())
+
+
+@pytest.mark.parametrize(
+    ("timezone", "said"),
+    [
+        ("Asia/Tokyo", "0 its latest click that has settled is of {at} (Asia/Tokyo), 1 hours ago"),
+        ("Asia/Kolkata", "2 it has clicks of {at} (Asia/Kolkata), which hasn't come yet there"),
+        (
+            "America/Los_Angeles",
+            "2 it has clicks of {at} (America/Los_Angeles), which hasn't come",
+        ),
+        (
+            "Pacific/Auckland",
+            "0 its latest click that has settled is of {at} (Pacific/Auckland), ",
+        ),
+    ],
+)
+def test_a_wrong_time_zone_is_seen_where_it_can_be(tmp_path, timezone, said):
+    """Before it is too late: what is archived can't be given another. One of a zone further east
+    can't be told from quiet hours: so it is said when the latest click was.
+    """
+    service = _At("Asia/Tokyo")
+    with scripted(service.answer) as url:
+        archive = TestArchive(tmp_path / "a", url, timezone=timezone, format="json")
+        told = findings(archive)
+    assert any(each.startswith(said.format(at=service.clicked_at)) for each in told), told
+    wrong = [each for each in told if not each.startswith("0 ")]
+    assert bool(wrong) == said.startswith("2")
+    assert all("Check the account's timezone" in each for each in wrong)

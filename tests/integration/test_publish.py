@@ -541,6 +541,17 @@ def test_a_service_without_ids_or_unique_clicks(command):
     assert len(Table(pages.html()).rows[0]) == 5
 
 
+def test_a_group_that_may_be_misspelt_is_told(pages):
+    """The page is written as it is asked for; the run tells, and so does `publish`."""
+    pages.add(group="contets")
+    account = pages.archive.run(NOON).accounts[0]
+    page = f"page {pages.folder / 'contest.html'}: "
+    text = "account acme has no such links in the archive, or not any more: group contets"
+    assert (account.errors, account.warnings) == ([], [page + text])
+    told = Commands(pages.archive.path.parent)("publish")
+    assert told.err == f"link-archiver: warning: {page}{text}\n"
+
+
 def test_links_that_were_taken_out_of_the_configuration_are_not_shown(tmp_path):
     """Of a service that doesn't list its links; but those that were made here, and named ones."""
     archive = linkbee(tmp_path, "http://127.0.0.1:9", ["http://b/kept"])

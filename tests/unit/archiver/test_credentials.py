@@ -139,6 +139,19 @@ def test_a_systemd_credential(tmp_path, password_file):
     assert read_password(account(password_credential="acme.pass"), environ) == PASSWORD
 
 
+@pytest.mark.parametrize(
+    ("there", "told"), [(["password_acme", "b"], "b, password_acme"), ([], "none")]
+)
+def test_a_credential_that_the_service_was_not_given(tmp_path, there, told):
+    """Those that it has are named: the name may be misspelt. Its folder is no place to write to."""
+    for name in there:
+        (tmp_path / name).write_text(PASSWORD)
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    problem = refusal(account(password_credential="acme"), environ)
+    assert f"this service has no credential acme; it has: {told}. Give it one by" in problem
+    assert "LoadCredential=acme:" in problem
+
+
 def test_a_credential_outside_systemd():
     """Without systemd's folder the error says how a service gets one."""
     problem = refusal(account(password_credential="acme"))

@@ -83,6 +83,38 @@ def test_it_makes_nothing(findings, tmp_path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
 
 
+def test_an_empty_folder_may_be_a_disk_that_is_not_mounted(findings, tmp_path) -> None:
+    """It may be meant: so it is said, and nothing is made in it."""
+    (tmp_path / "archive").mkdir()
+    found = findings(datetime.now(UTC))
+    [odd] = [each for each in found if each.place != "well"]
+    assert (odd.subject, odd.place) == ("archive", "odd")
+    assert odd.text.endswith("the first run begins one. If there was one, is its disk mounted?")
+    assert list((tmp_path / "archive").iterdir()) == []
+
+
+def test_an_archive_that_can_only_be_read(findings, tmp_path) -> None:
+    """It opens, and only writing to it shows."""
+    with open_archive(tmp_path / "archive", "sqlite") as archive:
+        archive.connection.execute(
+            "CREATE TRIGGER t BEFORE UPDATE ON archive BEGIN SELECT RAISE(ABORT, 'readonly'); END"
+        )
+    found = findings(datetime.now(UTC))
+    [wrong] = [each for each in found if each.place != "well"]
+    assert (wrong.subject, wrong.place) == ("archive", "there")
+    assert (
+        "archive.db: readonly. Check the disk's space, the permissions of all files" in wrong.text
+    )
+
+
+def test_a_schedule_that_never_comes(findings) -> None:
+    """What `daemon` would refuse is told before."""
+    found = findings(datetime.now(UTC), '[schedule]\ncron = "0 0 30 2 *"\n')
+    [wrong] = [each for each in found if each.place != "well"]
+    assert (wrong.subject, wrong.place) == ("schedule", "here")
+    assert "schedule.cron: '0 0 30 2 *': no day of any year fits it. Mend it" in wrong.text
+
+
 def test_an_archive_that_cannot_be_made(findings, tmp_path) -> None:
     """What stands where its folder should be made is named."""
     (tmp_path / "letter").write_text("")

@@ -16,19 +16,28 @@ def days(*pairs: tuple[int, int]) -> list[dict[str, str]]:
 def lines(covered: list[dict[str, str]], gaps: list[dict[str, str]]) -> list[str]:
     """The lines on time that nobody asked for."""
     account = {**NOTHING, "covered": covered, "gaps": gaps}
-    text = as_text({"archive": {"directory": "a", "store": "sqlite"}, "accounts": [account]})
+    text = as_text({"archive": {"directory": "a", "store": "sqlite"}, "accounts": [account]}, {})
     return [line for line in text.splitlines() if line.startswith("  unasked ")]
 
 
 def test_an_account_without_a_log_of_clicks() -> None:
     """Its links are told, and no clicks, nor what of them is covered or missing."""
     account = {**NOTHING, "service": "linkbee", "links": 1200, "covered": [], "gaps": []}
-    text = as_text({"archive": {"directory": "a", "store": "sqlite"}, "accounts": [account]})
+    text = as_text({"archive": {"directory": "a", "store": "sqlite"}, "accounts": [account]}, {})
     assert text.splitlines()[2:] == [
         "acme (linkbee)",
         "  links     1,200, with their totals; there is no log of clicks",
         "  last run  none yet: link-archiver run",
     ]
+
+
+def test_clicks_that_the_service_has_lost_are_told() -> None:
+    """Each time, for the run that found them tells of them once."""
+    account = {**NOTHING, "clicks": 3000, "covered": [], "gaps": []}
+    archive = {"directory": "a", "store": "sqlite"}
+    text = as_text({"archive": archive, "accounts": [account]}, {"acme": 1200})
+    assert "  vanished  1,200 of them from the service; here they stay" in text.splitlines()
+    assert "vanished" not in as_text({"archive": archive, "accounts": [account]}, {})
 
 
 def test_a_hole_that_no_run_fills_is_shown_with_its_remedy() -> None:
