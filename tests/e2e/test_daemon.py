@@ -49,7 +49,7 @@ def test_it_runs_at_once_and_ends_with_0(link_archiver, address, systemd, number
     assert systemd.wait_for("STOPPING=1")
     told = link_archiver.end(daemon)
     assert (told.code, told.out) == (0, "")
-    [done, end] = told.err.splitlines()
+    [done, _, end] = told.err.splitlines()
     assert "Z acme: complete, 300 new clicks, 0 known" in done
     assert "[run " in done
     assert end.endswith(f"Z ended by {number.name}; what was committed is safe")

@@ -143,7 +143,7 @@ def test_a_systemd_credential(tmp_path, password_file):
     ("there", "told"), [(["password_acme", "b"], "b, password_acme"), ([], "none")]
 )
 def test_a_credential_that_the_service_was_not_given(tmp_path, there, told):
-    """Those that it has are named: the name may be misspelt. Its folder is no place to write to."""
+    """Those that it has are named, for the name may be misspelt; its folder is systemd's."""
     for name in there:
         (tmp_path / name).write_text(PASSWORD)
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
