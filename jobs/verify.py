@@ -8,8 +8,9 @@ from operator import itemgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from archiver.errors import ConfigError, CorruptArchiveError
+from archiver.errors import CorruptArchiveError
 from archiver.timestamps import format_utc
+from jobs.choice import refuse_unknown
 from jobs.period import typed_period
 from jobs.verdict import AccountVerdict, Verdict
 from storage.database import FILE_NAME
@@ -85,16 +86,7 @@ class Verification:
 
     def _chosen(self, snapshot: Snapshot) -> list[str]:
         archived = snapshot.accounts()
-        known = {*archived, *self.configured}
-        unknown = [name for name in self.accounts if name not in known]
-        if unknown:
-            there = ", ".join(sorted(known))
-            raise ConfigError(
-                *(
-                    f"--account {name}: there is no such account; there are: {there}"
-                    for name in unknown
-                )
-            )
+        refuse_unknown(self.accounts, {*archived, *self.configured})
         return [name for name in archived if not self.accounts or name in self.accounts]
 
     def _scope(self, snapshot: Snapshot, account: str) -> "_Scope":
