@@ -53,9 +53,15 @@ def remedies(verdict: Verdict) -> Iterator[str]:
         yield f"and so for {len(days) - _REMEDIES_TOLD:,} more days"
     if verdict.days_to_repair(_BY_BACKFILL):
         yield "to fetch what is missing or changed: link-archiver backfill --again --from … --to …"
-    if any(each.what in ("database", "table") for each in verdict.differences):
+    kinds = {each.what for each in verdict.differences}
+    if kinds & {"database", "table"}:
         yield "the database itself is damaged: put archive.db back from a copy"
-    if any(each.what == "coverage" for each in verdict.differences):
+    if "trigger" in kinds:
+        yield (
+            "another program has put a trigger on a table of the archive: it may change what is "
+            "stored. Look at it in archive.db, and take it out with DROP TRIGGER"
+        )
+    if "coverage" in kinds:
         yield (
             "coverage that overlaps is mended by the next run; what is in the future is taken "
             "back by it"
