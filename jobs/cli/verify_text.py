@@ -1,6 +1,6 @@
 """How `verify` and `repair` say what they found and did."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from jobs.repair import Repaired
 from jobs.verdict import Verdict
@@ -44,13 +44,20 @@ def difference_line(difference: Difference) -> str:
     return _printable(line)
 
 
-def remedies(verdict: Verdict) -> Iterator[str]:
-    """What can be done about differences."""
-    days = verdict.days_to_repair(_BY_REPAIR)
+def remedies(verdict: Verdict, configured: Collection[str]) -> Iterator[str]:
+    """What can be done about differences; `configured` are the accounts that `repair` knows."""
+    damaged = verdict.days_to_repair(_BY_REPAIR)
+    days = [each for each in damaged if each[0] in configured]
     for account, day in days[:_REMEDIES_TOLD]:
         yield f"to mend it: link-archiver repair --account {account} --day {day}"
     if len(days) > _REMEDIES_TOLD:
         yield f"and so for {len(days) - _REMEDIES_TOLD:,} more days"
+    for account in sorted({account for account, _ in damaged}.difference(configured)):
+        yield (
+            f"{_printable(account)} isn't configured: to repair its days, put its section back "
+            "into the configuration. If there never was such an account, what is stored under "
+            "its name is another program's, and yours to remove"
+        )
     if verdict.days_to_repair(_BY_BACKFILL):
         yield "to fetch what is missing or changed: link-archiver backfill --again --from … --to …"
     kinds = {each.what for each in verdict.differences}
