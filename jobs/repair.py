@@ -120,7 +120,7 @@ class Repair:
             with archive.transaction():
                 number = archive.runs.start(name, "repair", self.run_id, self.clock())
             with all_told(report):
-                slices = self._fetch(archive, covered, report)
+                slices = self._fetch(archive, covered)
                 self._mend(archive, days, found, slices, repaired)
             redact(report, [self.password])
             archive.in_place.check()
@@ -140,9 +140,7 @@ class Repair:
             return "It hasn't come yet"
         return f"`link-archiver backfill --from {self.day} --to {day.end:%Y-%m-%d}` archives it"
 
-    def _fetch(
-        self, archive: Archive, covered: Sequence[Window], report: AccountReport
-    ) -> list[_Slice]:
+    def _fetch(self, archive: Archive, covered: Sequence[Window]) -> list[_Slice]:
         """What the service gives of what is covered of the day and has settled.
 
         Raises SourceError where it can't all be had.
@@ -168,21 +166,16 @@ class Repair:
             )
             windows = intersect(covered, [settled]) if settled else []
             self.observer.begin(name, total_seconds(windows))
-            return self._fetch_windows(source, windows, report)
+            return self._fetch_windows(source, windows)
 
-    def _fetch_windows(
-        self, source: Source, windows: Sequence[Window], report: AccountReport
-    ) -> list[_Slice]:
+    def _fetch_windows(self, source: Source, windows: Sequence[Window]) -> list[_Slice]:
         fetched: list[_Slice] = []
         slices = fetch_slices(source, deque(windows), self.account.concurrency)
         with closing(slices):
             for window, slice_ in slices:
                 if isinstance(slice_, WindowError):
                     raise AccountError(f"{window}: {slice_}. Nothing has been changed")
-                rows = belonging(slice_.rows, window)
-                fetched.append(_Slice(window, rows, slice_.rejected))
-                report.windows += 1
-                report.fetched += len(rows)
+                fetched.append(_Slice(window, belonging(slice_.rows, window), slice_.rejected))
                 self.observer.advance(self.account.name, window)
         return fetched
 
@@ -237,6 +230,7 @@ class Repair:
                     Commit(name, each.window, (), (), {}, self.clock(), each.rejected)
                 )
         repaired.done = True
+        repaired.report.windows, repaired.report.fetched = len(slices), len(fetched)
         _tell(repaired, found, mended)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from archiver.errors import StoreError
 from archiver.lines import line_of
 from archiver.model import Row
 from archiver.store import Commit
@@ -62,6 +63,19 @@ class DayStore(Protocol):
     def replace(self, mended: MendedDay) -> Path | None:
         """Make a day what it should be, and the ledger with it, in one atomic step.
 
-        Gives the file that has what was taken out, None where nothing was.
+        Gives the file that has what was taken out, None where nothing was. Raises StoreError, and
+        changes nothing, where another program changed the day since it was found.
         """
         ...
+
+
+def refuse_changed(found: FoundDay, now: FoundDay) -> None:
+    """Raise StoreError where a day isn't any more what it was found to be.
+
+    No lock holds other programs off, and what one adds while the service is asked would be lost.
+    """
+    if now != found:
+        raise StoreError(
+            f"{found.account} {found.day}: another program changed what is stored of it while it "
+            "was fetched. Nothing has been changed; end that program, and repair the day again"
+        )

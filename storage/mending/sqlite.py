@@ -14,7 +14,7 @@ from storage.appending import keep_beside
 from storage.database import is_no_text, lenient_text, store_errors, transaction
 from storage.jsonl import path_of
 from storage.ledger import Ledger
-from storage.mending.base import FoundDay, MendedDay
+from storage.mending.base import FoundDay, MendedDay, refuse_changed
 from storage.sqlite import COLUMNS, HAS_DAY, IN_WINDOW, insert_clicks, past_day, row_of_columns
 from storage.verification.base import Tally, held_against
 
@@ -55,14 +55,14 @@ class SqliteDayStore:
     def replace(self, mended: MendedDay) -> Path | None:
         account, day = mended.found.account, mended.found.day
         beside = None
-        with store_errors("write to", self._directory):
+        with store_errors("write to", self._directory), transaction(self._connection):
+            refuse_changed(mended.found, self.find(account, day))
             if damaged := mended.damaged():
                 beside = keep_beside(self._directory / path_of(account, day), "damaged", damaged)
-            with transaction(self._connection):
-                for condition, values in _conditions(account, day):
-                    self._connection.execute(f"DELETE FROM clicks WHERE {condition}", values)
-                insert_clicks(self._connection, mended.rows, mended.keys)
-                self._ledger.record_day(mended.commit, day, mended.rows)
+            for condition, values in _conditions(account, day):
+                self._connection.execute(f"DELETE FROM clicks WHERE {condition}", values)
+            insert_clicks(self._connection, mended.rows, mended.keys)
+            self._ledger.record_day(mended.commit, day, mended.rows)
         return beside
 
     def _columns(self, account: str, day: str) -> list[Any]:
