@@ -68,10 +68,13 @@ def remedies(verdict: Verdict, configured: Collection[str]) -> Iterator[str]:
             "another program has put a trigger on a table of the archive: it may change what is "
             "stored. Look at it in archive.db, and take it out with DROP TRIGGER"
         )
-    if "coverage" in kinds:
+    coverage = [each for each in verdict.differences if each.what == "coverage"]
+    if any(each.day is None for each in coverage):
+        yield "coverage that is no window can't be mended: put archive.db back from a copy"
+    if any(each.day is not None and each.account in configured for each in coverage):
         yield (
-            "coverage that overlaps is mended by the next run; what is in the future is taken "
-            "back by it"
+            "coverage that overlaps is mended by the next run of its account; what is in the "
+            "future is taken back by it"
         )
 
 

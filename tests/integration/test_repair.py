@@ -16,6 +16,7 @@ import pytest
 from support.archive import TestArchive
 from support.damage import DAMAGES, day_file, execute
 from support.history import History
+from support.scripted import Reply, scripted
 from support.service import COMPARED, PASSWORD, Service
 from support.verifying import DAMAGED, DAY, NOW, START, backfilled, repair, verify
 
@@ -267,6 +268,17 @@ def test_without_the_service_nothing_is_changed(utc, archived, store, fault, mon
         "SELECT command, outcome, error FROM runs ORDER BY id DESC LIMIT 1"
     )
     assert (command, outcome, error) == ("repair", "failed", done.report.error)
+
+
+def test_a_repair_promises_nothing_of_the_next_run(utc, archived, monkeypatch):
+    """That doesn't fetch a day that is covered and older than the lookback."""
+    monkeypatch.setattr("archiver.sources.transport._BACKOFF_SECONDS", 0.01)
+    with utc.serving() as url:
+        archive = archived("sqlite", url)
+    with scripted(lambda _: Reply(b"", 503)) as url:
+        archive.write_config(url)
+        error = repair(archive).report.error
+    assert error.endswith("HTTP 503 (3 tries). Try again later")
 
 
 def test_what_a_failed_repair_tells_holds_no_secret(utc, archived, monkeypatch):

@@ -1,0 +1,47 @@
+"""What is said can be done about differences."""
+
+import pytest
+
+from jobs.cli.verify_text import remedies
+from jobs.verdict import Verdict
+from storage.verification.base import Difference
+
+DAY = "2025-09-02"
+
+
+def told(*differences: tuple[str | None, str | None, str]) -> list[str]:
+    """What is told where `acme` alone is configured."""
+    found = [Difference(account, day, what, 0, 1) for account, day, what in differences]
+    return list(remedies(Verdict(differences=found), ["acme"]))
+
+
+def test_a_damaged_day_is_repaired_where_that_can_be_done():
+    """An account that isn't configured is named once, and how to come to a repair."""
+    repair, unknown = told(
+        ("acme", DAY, "clicks"), ("acme", DAY, "digest"), ("bees", DAY, "clicks"),
+        ("bees", "2025-09-03", "bytes"),
+    )  # fmt: skip
+    assert repair == f"to mend it: link-archiver repair --account acme --day {DAY}"
+    assert unknown.startswith("bees isn't configured: to repair its days, put its section back")
+
+
+def test_a_name_of_another_program_cannot_write_to_the_terminal():
+    """Whatever stands in the database."""
+    [said] = told(("\x1b[2J", DAY, "clicks"))
+    assert said.startswith("\\x1b[2J isn't configured")
+
+
+@pytest.mark.parametrize(
+    ("account", "day", "said"),
+    [
+        ("acme", DAY, ["coverage that overlaps is mended by the next run of its account"]),
+        ("acme", None, ["coverage that is no window can't be mended: put archive.db back"]),
+        ("bees", DAY, []),
+    ],
+)
+def test_coverage_is_mended_by_a_run_where_there_is_one(account, day, said):
+    """Of an account that isn't configured there is none; what can't be read stops it."""
+    remedies_told = told((account, day, "coverage"))
+    assert [each.startswith(text) for each, text in zip(remedies_told, said, strict=True)] == [
+        True
+    ] * len(said)
