@@ -20,7 +20,7 @@ from archiver.errors import AccountError, ConfigError, StoreError, WindowError
 from archiver.fetching import fetch_slices
 from archiver.identity import facts_of, reconcile
 from archiver.mending import Mended, mend
-from archiver.model import AccountReport, Rejected, Row, Window
+from archiver.model import CLICKED_AT, AccountReport, Rejected, Row, Window
 from archiver.plan import plan_end
 from archiver.sources.base import Source, earliest
 from archiver.store import Commit
@@ -51,6 +51,7 @@ class Repaired:
     replaced: int = 0
     removed: int = 0
     unreadable: int = 0
+    orphans: int = 0  # revisions of clicks that aren't stored, taken out
     not_given: int = 0  # clicks that stay though the service doesn't give them any more
     done: bool = False  # else nothing was changed, and the report says why
     sound: bool = False  # there was nothing to do
@@ -206,6 +207,8 @@ class Repair:
             for row, key in zip(mended.rows, keys, strict=True)
         }
         revised = reconcile(known, fetched).revised
+        times = (row[CLICKED_AT] for row in mended.rows)
+        orphans = archive.ledger.orphans(name, self.day, set(zip(times, keys, strict=True)))
         whole = MendedDay(
             found,
             mended.rows,
@@ -219,8 +222,10 @@ class Repair:
                 revised=revised,
                 seen_at=self.clock(),
             ),
+            orphans,
         )
-        repaired.sound = found.sound and mended.rows == found.rows and not revised
+        as_it_was = found.sound and mended.rows == found.rows
+        repaired.sound = as_it_was and not (revised or orphans)
         if not repaired.sound:
             repaired.kept_in = days.replace(whole)
         with archive.transaction():
@@ -230,6 +235,7 @@ class Repair:
                     Commit(name, each.window, (), (), {}, self.clock(), each.rejected)
                 )
         repaired.done = True
+        repaired.orphans = len(orphans)
         repaired.report.windows, repaired.report.fetched = len(slices), len(fetched)
         _tell(repaired, found, mended)
 

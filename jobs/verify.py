@@ -1,6 +1,6 @@
 """`verify`: whether what is stored is what was committed. Reads, and writes nothing."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -18,6 +18,8 @@ from storage.ledger import DayRow
 from storage.verification.base import Difference
 from storage.verification.coverage import coverage_differences
 from storage.verification.integrity import integrity_check, table_differences
+from storage.verification.rejected import rejected_differences
+from storage.verification.revisions import dayless_revisions
 from storage.verification.snapshot import Snapshot, open_snapshot
 
 _ONE_SECOND = timedelta(seconds=1)
@@ -67,9 +69,7 @@ class Verification:
         for scope in scopes:
             account = AccountVerdict(scope.account, len(scope.days))
             verdict.accounts.append(account)
-            verdict.differences += coverage_differences(
-                snapshot.connection, scope.account, self.clock()
-            )
+            verdict.differences += self._of_ledger(snapshot, scope.account)
             for day in scope.days:
                 said = scope.said.get(day)
                 found = snapshot.stored.look(scope.account, day, said, count.advance)
@@ -84,6 +84,12 @@ class Verification:
         ]
         return doubtful
 
+    def _of_ledger(self, snapshot: Snapshot, account: str) -> Iterator[Difference]:
+        """What differs of what the ledger has of an account beside its days."""
+        yield from coverage_differences(snapshot.connection, account, self.clock())
+        yield from dayless_revisions(snapshot.connection, account)
+        yield from rejected_differences(snapshot.connection, account)
+
     def _chosen(self, snapshot: Snapshot) -> list[str]:
         archived = snapshot.accounts()
         refuse_unknown(self.accounts, {*archived, *self.configured})
@@ -96,7 +102,7 @@ class Verification:
         said = {
             day: row for day, row in snapshot.ledger.days(account).items() if first <= day <= last
         }
-        stored = {day for day in snapshot.stored.days(account) if first <= day <= last}
+        stored = {day for day in snapshot.days(account) if first <= day <= last}
         return _Scope(account, sorted(said.keys() | stored), said)
 
 

@@ -64,7 +64,7 @@ class JsonlDayStore:
                 keep_beside(self._directory / path, "torn", mended.found.torn)
             with transaction(self._connection):
                 record_replacement(self._connection, new)
-                self._ledger.record_day(mended.commit, day, mended.rows)
+                self._ledger.record_day(mended.commit, day, mended.rows, mended.orphans)
             complete_replacements(self._connection, self._directory)
         return beside
 

@@ -9,6 +9,8 @@ from archiver.lines import is_click
 from archiver.model import CLICKED_AT, Row
 from storage.ledger import DayRow
 
+#: Of how many clicks of one difference the keys are told.
+KEYS_TOLD = 20
 #: Told of so many clicks more that were looked at.
 Advance = Callable[[int], None]
 

@@ -13,6 +13,7 @@ from storage.opening import refuse_lost_ledger
 from storage.settings import Settings
 from storage.verification.base import StoredDays
 from storage.verification.jsonl import JsonlDays
+from storage.verification.revisions import revised_days
 from storage.verification.sqlite import SqliteDays
 
 
@@ -39,6 +40,10 @@ class Snapshot:
             "UNION SELECT account FROM coverage"
         )
         return sorted({name for (name,) in rows} | self.stored.accounts())
+
+    def days(self, account: str) -> set[str]:
+        """The UTC days of which something is stored, whatever the ledger says of their clicks."""
+        return {*self.stored.days(account), *revised_days(self.connection, account)}
 
 
 @contextmanager

@@ -32,16 +32,16 @@ def test_a_name_of_another_program_cannot_write_to_the_terminal():
 
 
 @pytest.mark.parametrize(
-    ("account", "day", "said"),
+    ("day", "what", "said"),
     [
-        ("acme", DAY, ["coverage that overlaps is mended by the next run of its account"]),
-        ("acme", None, ["coverage that is no window can't be mended: put archive.db back"]),
-        ("bees", DAY, []),
+        (DAY, "coverage", "coverage that overlaps is mended by the next run of its account"),
+        (None, "coverage", "coverage that is no window can't be mended: put archive.db back"),
+        (None, "revisions", "revisions of no day are another program's: delete them"),
+        (None, "rejected", "another program changed records that can't be understood"),
+        (None, "trigger", "another program has put a trigger on a table"),
     ],
 )
-def test_coverage_is_mended_by_a_run_where_there_is_one(account, day, said):
-    """Of an account that isn't configured there is none; what can't be read stops it."""
-    remedies_told = told((account, day, "coverage"))
-    assert [each.startswith(text) for each, text in zip(remedies_told, said, strict=True)] == [
-        True
-    ] * len(said)
+def test_a_remedy_is_told_once(day, what, said):
+    """Each kind of difference has its own; what can't be read isn't mended by a run."""
+    [remedy] = told(("acme", day, what), ("acme", day, what))
+    assert remedy.startswith(said)
