@@ -15,7 +15,7 @@ from jobs.period import typed_period
 from jobs.verdict import AccountVerdict, Verdict
 from storage.database import FILE_NAME
 from storage.ledger import DayRow
-from storage.verification.base import Difference
+from storage.verification.base import KEYS_TOLD, Difference, is_day
 from storage.verification.coverage import coverage_differences
 from storage.verification.integrity import integrity_check, table_differences
 from storage.verification.rejected import rejected_differences
@@ -87,6 +87,9 @@ class Verification:
     def _of_ledger(self, snapshot: Snapshot, account: str) -> Iterator[Difference]:
         """What differs of what the ledger has of an account beside its days."""
         yield from coverage_differences(snapshot.connection, account, self.clock())
+        no_days = [str(day) for day in snapshot.ledger.days(account) if not is_day(day)]
+        if no_days:
+            yield Difference(account, None, "days", 0, len(no_days), tuple(no_days[:KEYS_TOLD]))
         yield from dayless_revisions(snapshot.connection, account)
         yield from rejected_differences(snapshot.connection, account)
 
@@ -100,7 +103,9 @@ class Verification:
         period = typed_period(self.start, self.end, zone)
         first, last = format_utc(period.start)[:10], format_utc(period.end - _ONE_SECOND)[:10]
         said = {
-            day: row for day, row in snapshot.ledger.days(account).items() if first <= day <= last
+            day: row
+            for day, row in snapshot.ledger.days(account).items()
+            if is_day(day) and first <= day <= last
         }
         stored = {day for day in snapshot.days(account) if first <= day <= last}
         return _Scope(account, sorted(said.keys() | stored), said)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from jobs.repair import Repaired
 from jobs.verdict import Verdict
-from storage.verification.base import Difference
+from storage.verification.base import Difference, is_day
 
 #: What a repair of the day mends.
 _BY_REPAIR = (
@@ -37,6 +37,7 @@ _REMEDIES = {
 }
 _REMEDIES_OF_NO_DAY = {
     "coverage": "coverage that is no window can't be mended: put archive.db back from a copy",
+    "days": "what the ledger says of days that are none is another program's: delete it from days",
     "revisions": "revisions of no day are another program's: delete them from click_revisions",
 }
 
@@ -46,6 +47,7 @@ _UNITS = {
     "keys": "clicks with a key that isn't theirs",
     "bytes": "bytes in the day's file",
     "file": "bytes in a file that the ledger doesn't know",
+    "days": "days in the ledger that are none",
     "revisions": "clicks that have revisions and aren't stored",
     "rejected": "records that can't be understood and aren't as they were kept",
     "missing": "clicks that the service has and the archive hasn't",
@@ -69,11 +71,17 @@ def difference_line(difference: Difference) -> str:
 def remedies(verdict: Verdict, configured: Collection[str]) -> Iterator[str]:
     """What can be done about differences; `configured` are the accounts that `repair` knows."""
     damaged = verdict.days_to_repair(_BY_REPAIR)
-    days = [each for each in damaged if each[0] in configured]
+    days = [each for each in damaged if each[0] in configured and is_day(each[1])]
     for account, day in days[:_REPAIRS_TOLD]:
         yield f"to mend it: link-archiver repair --account {account} --day {day}"
     if len(days) > _REPAIRS_TOLD:
         yield f"and so for {len(days) - _REPAIRS_TOLD:,} more days"
+    for account, day in damaged:
+        if not is_day(day):
+            yield _printable(
+                f"{day} is no day: what is stored of it for {account} is another program's, and "
+                "yours to remove"
+            )
     for account in sorted({account for account, _ in damaged}.difference(configured)):
         yield (
             f"{_printable(account)} isn't configured: to repair its days, put its section back "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Protocol
 
 from archiver.identity import digest_of
@@ -95,6 +96,14 @@ class Tally:
                 times if self.first_click is None else [self.first_click, *times]
             )
             self.last_click = max(times if self.last_click is None else [self.last_click, *times])
+
+
+def is_day(value: object) -> bool:
+    """Whether a value of the database is a day, as the program writes it."""
+    try:
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,5 @@
 """`verify`: what differs is named, whatever it is, and a run at work raises no alarm."""
 
-import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Event, Thread
@@ -8,8 +7,7 @@ from threading import Event, Thread
 import pytest
 from support.archive import TestArchive
 from support.damage import DAMAGES, day_file, execute
-from support.garbled import GarbledHistory
-from support.verifying import DAMAGED, DAY, EMPTY, NOW, START, backfilled, found, repair, verify
+from support.verifying import DAMAGED, DAY, EMPTY, NOW, START, found, repair, verify
 
 from archiver.errors import CorruptArchiveError, StoreError
 from refserver.database import NewClick
@@ -30,111 +28,6 @@ def test_revisions_are_no_differences(utc, archived, store):
         assert archive.query("SELECT count(*) FROM click_revisions") == [(400,)]
         assert verify(archive).outcome == "intact"
         assert repair(archive).sound
-
-
-@stores
-@pytest.mark.parametrize("dialects", [(), ("no-id",)], ids=["ids", "no-id"])
-def test_a_revision_of_no_click_is_named_and_set_aside(utc, tmp_path, store, dialects):
-    """Of a day, of one without clicks, and of none; a repair keeps it in a file, and what it said
-    of a click that is stored is said again.
-    """
-    alike = [NewClick(1, START + DAY, "192.0.2.9") for _ in range(3)]
-    utc.populate(60, START, START + 4 * DAY)
-    utc.record(alike)
-    with utc.serving(dialects) as url:
-        archive = backfilled(tmp_path / "a", url, store)
-        with utc.database.writing() as connection:
-            connection.execute("UPDATE clicks SET country = 'AQ'")
-        archive.backfill("2025-09-01", "2025-09-05", NOW, again=True)
-        revisions = archive.query("SELECT count(*) FROM click_revisions")
-        assert revisions == [(63,)]
-        assert verify(archive).outcome == "intact"
-        one = (
-            "WHERE (clicked_at, key) = (SELECT clicked_at, max(key) FROM click_revisions "
-            f"WHERE clicked_at = '{DAMAGED}T00:00:00Z')"
-        )
-        execute(archive, f"UPDATE click_revisions SET key = key || '9' {one}")
-        [difference] = verify(archive).differences
-        assert (difference.account, difference.day) == ("acme", DAMAGED)
-        assert (difference.what, difference.found) == ("revisions", 1)
-        [key] = difference.keys
-        done = repair(archive)
-        assert (done.sound, done.orphans, done.report.error) == (False, 1, None)
-        assert json.loads(done.kept_in.read_bytes())["key"] == key
-        assert verify(archive).outcome == "intact"
-        assert archive.query("SELECT count(*) FROM click_revisions") == revisions
-
-        execute(archive, f"UPDATE click_revisions SET clicked_at = '{EMPTY}T00:00:00Z' {one}")
-        assert found(verify(archive)) == [("acme", EMPTY, "revisions")]
-        repair(archive, EMPTY)
-        execute(archive, f"UPDATE click_revisions SET clicked_at = 'noon' {one}")
-        assert found(verify(archive)) == [("acme", None, "revisions")]
-
-
-# Records that can't be understood
-
-
-@pytest.mark.parametrize("ip", ["keep", "truncate", "hash", "drop"])
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "text = replace(text, 'garbled', 'Garbled')",
-        "text = substr(text, 2)",
-        "text = '[]'",
-        "text = x'7b7d'",
-        "start = 'noon'",
-        '"end" = start',
-        "first_seen_at = '2025-09-31T00:00:00Z'",
-        "reported_at = 'soon'",
-        "number = 9",
-        "key = 'today' || substr(key, 11)",
-    ],
-)
-def test_a_rejected_record_that_was_changed_is_named(tmp_path, ip, damage):
-    """As far as its key tells: each letter of it but its link's."""
-    history = GarbledHistory()
-    for at in range(3):
-        history.garble(
-            f"2025-09-02 10:00:0{at}", clicked_at="garbled", ip="192.0.2.17", name="a title",
-            peer="192.0.2.17:80", deep={"192.0.2.1": ["::1", None, "\u00e9"]},
-        )  # fmt: skip
-    history.garble("2025-09-03 10:00:00", clicked_at="garbled", id="7")
-    with history.serving() as url:
-        archive = TestArchive(tmp_path / "a", url, ip=ip, format="json", fields={"title": "name"})
-        archive.backfill("2025-08-31", "2025-09-05", NOW)
-    assert archive.query("SELECT count(*) FROM rejected") == [(4,)]
-    assert verify(archive).outcome == "intact"
-    execute(archive, "UPDATE rejected SET text = replace(text, 'a title', 'another')")
-    assert verify(archive).outcome == "intact"
-    execute(archive, f"UPDATE rejected SET {damage} WHERE number = 2")
-    assert found(verify(archive)) == [("acme", None, "rejected")]
-
-
-def test_a_rejected_record_that_is_missing_among_the_alike_is_named(tmp_path):
-    """The last one would leave no trace."""
-    history = GarbledHistory()
-    for _ in range(3):
-        history.garble("2025-09-02 10:00:00", clicked_at="garbled")
-    with history.serving() as url:
-        archive = TestArchive(tmp_path / "a", url, format="json")
-        archive.backfill("2025-08-31", "2025-09-05", NOW)
-        execute(archive, "DELETE FROM rejected WHERE number = 1")
-        [difference] = verify(archive).differences
-        assert (difference.what, difference.found) == ("rejected", 2)
-        execute(archive, "DELETE FROM rejected")
-        repair(archive)
-    assert verify(archive).outcome == "intact"
-    assert archive.query("SELECT count(*) FROM rejected") == [(3,)]
-
-
-@pytest.mark.parametrize("table", ["click_revisions", "rejected"])
-def test_without_a_table_all_else_is_looked_at(utc, archived, table):
-    """What is missing is named, and a damaged day too."""
-    with utc.serving() as url:
-        archive = archived("sqlite", url)
-    DAMAGES["sqlite"]["row deleted"](archive, DAMAGED)
-    execute(archive, f"DROP TABLE {table}")
-    assert {each.what for each in verify(archive).differences} >= {"table", "clicks", "digest"}
 
 
 # The database

@@ -25,6 +25,12 @@ def test_a_damaged_day_is_repaired_where_that_can_be_done():
     assert unknown.startswith("bees isn't configured: to repair its days, put its section back")
 
 
+def test_a_day_that_is_none_can_not_be_repaired():
+    """A time that another program wrote may begin with one."""
+    [said] = told(("acme", "2025-09-99", "unreadable"))
+    assert said.startswith("2025-09-99 is no day: what is stored of it for acme is another")
+
+
 def test_a_name_of_another_program_cannot_write_to_the_terminal():
     """Whatever stands in the database."""
     [said] = told(("\x1b[2J", DAY, "clicks"))
