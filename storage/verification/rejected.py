@@ -30,7 +30,7 @@ def rejected_differences(connection: sqlite3.Connection, account: str) -> Iterat
     wrong: list[str] = []
     for key, alike in groupby(rows, itemgetter(0)):
         for place, (_, number, text, *times) in enumerate(alike, start=1):
-            if number != place or not _is_as_kept(key, text, times, names):
+            if names is None or number != place or not _is_as_kept(key, text, times, names):
                 wrong.append(printable(str(key)))
     if wrong:
         yield Difference(account, None, "rejected", 0, len(wrong), tuple(wrong[:KEYS_TOLD]))
@@ -51,7 +51,14 @@ def _is_as_kept(key: Any, text: Any, times: list[Any], names: Mapping[str, str])
         return False
 
 
-def _field_names(connection: sqlite3.Connection, account: str) -> Mapping[str, str]:
-    """The service's names of fields, as the account's clicks are archived."""
+def _field_names(connection: sqlite3.Connection, account: str) -> Mapping[str, str] | None:
+    """The service's names of fields, as the account's clicks are archived.
+
+    None where they can't be read, or there never was such an account.
+    """
     row = connection.execute("SELECT fields FROM accounts WHERE name = ?", (account,)).fetchone()
-    return json.loads(row[0]) if row else {}
+    try:
+        names = json.loads(row[0]) if row else None
+    except (ValueError, TypeError):
+        return None
+    return names if isinstance(names, dict) else None

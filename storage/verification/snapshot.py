@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archiver.errors import StoreError
-from storage.database import FILE_NAME, open_read_only, store_errors
+from storage.database import FILE_NAME, has_table, open_read_only, store_errors
 from storage.ledger import Ledger
 from storage.opening import refuse_lost_ledger
 from storage.settings import Settings
@@ -35,9 +35,15 @@ class Snapshot:
 
     def accounts(self) -> list[str]:
         """All accounts of which the ledger says something, or something is stored."""
+        # The ledger may be of an earlier version, or one of these was dropped: that is named.
+        there = [
+            each for each in ("click_revisions", "rejected") if has_table(self.connection, each)
+        ]
         rows = self.connection.execute(
-            "SELECT name FROM accounts UNION SELECT account FROM days "
-            "UNION SELECT account FROM coverage"
+            "SELECT name FROM accounts "
+            + "".join(
+                f"UNION SELECT account FROM {table} " for table in ("days", "coverage", *there)
+            )
         )
         return sorted({name for (name,) in rows} | self.stored.accounts())
 

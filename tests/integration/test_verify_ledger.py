@@ -8,6 +8,7 @@ from support.damage import DAMAGES, execute
 from support.garbled import GarbledHistory
 from support.verifying import DAMAGED, DAY, EMPTY, NOW, START, backfilled, found, repair, verify
 
+from archiver.rejected import event_of
 from refserver.database import NewClick
 
 stores = pytest.mark.parametrize("store", ["sqlite", "jsonl"])
@@ -106,6 +107,38 @@ def test_a_rejected_record_that_is_missing_among_the_alike_is_named(tmp_path):
         repair(archive)
     assert verify(archive).outcome == "intact"
     assert archive.query("SELECT count(*) FROM rejected") == [(3,)]
+
+
+@pytest.mark.parametrize("fields", ["'x'", "'[]'", "x'ff'"])
+def test_names_of_fields_that_are_none_stop_nothing(tmp_path, fields):
+    """Nothing shows then whether a record is as it was kept."""
+    history = GarbledHistory()
+    history.garble("2025-09-02 10:00:00", clicked_at="garbled")
+    with history.serving() as url:
+        archive = TestArchive(tmp_path / "a", url, format="json")
+        archive.backfill("2025-08-31", "2025-09-05", NOW)
+    execute(archive, f"UPDATE accounts SET fields = {fields}")
+    assert found(verify(archive)) == [("acme", None, "rejected")]
+
+
+@stores
+def test_what_is_of_no_account_is_named(utc, archived, store):
+    """Though it would be well with one."""
+    with utc.serving() as url:
+        archive = archived(store, url)
+    columns = (
+        "'2025-09-02T00:00:00Z', '2025-09-03T00:00:00Z', 'no time', '{}', '2025-09-10T00:00:00Z'"
+    )
+    event = event_of("{}", {})
+    execute(
+        archive,
+        f"INSERT INTO rejected VALUES ('ghost', 'id:{event}', 1, {columns}, NULL)",
+        "INSERT INTO click_revisions (account, clicked_at, key, number, seen_at) "
+        "VALUES ('spook', '2025-09-02T10:00:00Z', 'id:5', 1, '2025-09-10T00:00:00Z')",
+    )
+    assert found(verify(archive)) == [("ghost", None, "rejected"), ("spook", DAMAGED, "revisions")]
+    execute(archive, "UPDATE rejected SET account = 'acme'", "DELETE FROM click_revisions")
+    assert verify(archive).outcome == "intact"
 
 
 @pytest.mark.parametrize("table", ["click_revisions", "rejected"])
