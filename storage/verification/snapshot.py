@@ -35,16 +35,12 @@ class Snapshot:
 
     def accounts(self) -> list[str]:
         """All accounts of which the ledger says something, or something is stored."""
-        # The ledger may be of an earlier version, or one of these was dropped: that is named.
-        there = [
+        # These may be missing: the ledger is of an earlier version, or damaged, which is named.
+        later = [
             each for each in ("click_revisions", "rejected") if has_table(self.connection, each)
         ]
-        rows = self.connection.execute(
-            "SELECT name FROM accounts "
-            + "".join(
-                f"UNION SELECT account FROM {table} " for table in ("days", "coverage", *there)
-            )
-        )
+        asked = [f"SELECT account FROM {table}" for table in ("days", "coverage", *later)]
+        rows = self.connection.execute(" UNION ".join(["SELECT name FROM accounts", *asked]))
         return sorted({name for (name,) in rows} | self.stored.accounts())
 
     def days(self, account: str) -> set[str]:
