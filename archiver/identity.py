@@ -94,14 +94,14 @@ def keys_kept(rows: Sequence[Row], wanted: Sequence[str | None]) -> list[str]:
     free = dict.fromkeys(given)
     kept: list[str | None] = [None] * len(given)
     for place, (key, wish) in enumerate(zip(given, wanted, strict=True)):
-        if wish in free and _base_of_key(wish) == _base_of_key(key):
+        if wish in free and base_of_key(wish) == base_of_key(key):
             del free[wish]
             kept[place] = wish
     left: defaultdict[str, deque[str]] = defaultdict(deque)
     for key in free:
-        left[_base_of_key(key)].append(key)
+        left[base_of_key(key)].append(key)
     return [
-        left[_base_of_key(key)].popleft() if wish is None else wish
+        left[base_of_key(key)].popleft() if wish is None else wish
         for key, wish in zip(given, kept, strict=True)
     ]
 
@@ -116,7 +116,7 @@ def misnamed(rows: Sequence[Row], keys: Sequence[str]) -> int:
         return 0
     possible = set(given)
     return sum(
-        key not in possible or _base_of_key(key) != _base_of_key(own)
+        key not in possible or base_of_key(key) != base_of_key(own)
         for key, own in zip(keys, given, strict=True)
     )
 
@@ -155,17 +155,17 @@ def reconcile(known: Known, rows: Sequence[Row]) -> Reconciled:
         return Reconciled()
     # Alike ones are looked at together, but only where anything about any of them is different.
     different = {
-        _base_of_key(key)
+        base_of_key(key)
         for key in known.keys() | fetched.keys()
         if known.get(key) != fetched.get(key)
     }
     alike_known: defaultdict[str, dict[str, Facts]] = defaultdict(dict)
     for key, facts in known.items():
-        if (base := _base_of_key(key)) in different:
+        if (base := base_of_key(key)) in different:
             alike_known[base][key] = facts
     alike_rows: defaultdict[str, list[Row]] = defaultdict(list)
     for key, row in zip(keys, rows, strict=True):
-        if (base := _base_of_key(key)) in different:
+        if (base := base_of_key(key)) in different:
             alike_rows[base].append(row)
     result = Reconciled()
     for base, alike in alike_rows.items():
@@ -173,7 +173,7 @@ def reconcile(known: Known, rows: Sequence[Row]) -> Reconciled:
         added = _match(stored, alike, result)
         result.new.extend(added)
         result.new_keys.extend(
-            _key(base, number) for number in range(len(stored) + 1, len(stored) + len(added) + 1)
+            key_of(base, number) for number in range(len(stored) + 1, len(stored) + len(added) + 1)
         )
     result.vanished.extend(key for stored in alike_known.values() for key in stored)
     return result
@@ -229,11 +229,12 @@ def _numbered(bases: Sequence[str]) -> list[str]:
             keys.append(base)
         else:
             counts[base] += 1
-            keys.append(_key(base, counts[base]))
+            keys.append(key_of(base, counts[base]))
     return keys
 
 
-def _key(base: str, number: int) -> str:
+def key_of(base: str, number: int) -> str:
+    """The key of a row of this base, and with this number among the alike."""
     return base if base.startswith(_ID) else f"{base}:{number}"
 
 
@@ -241,5 +242,6 @@ def _id_of_key(key: str) -> str | None:
     return key.split(":", 4)[-1] if key.startswith(_ID) else None
 
 
-def _base_of_key(key: str) -> str:
+def base_of_key(key: str) -> str:
+    """What `bases_of` gives for the row of a key."""
     return key if key.startswith(_ID) else key.rpartition(":")[0]

@@ -19,7 +19,7 @@ from archiver.model import Rejected, Window
 from archiver.privacy import Treatment, treated_strings, treated_value
 from archiver.timestamps import format_utc
 
-#: What belongs to the link and not to the event: renaming a link makes no new record.
+# What belongs to the link and not to the event: renaming a link makes no new record.
 _OF_LINK = ("external_url", "title", "group")
 
 
@@ -37,24 +37,39 @@ def rejected(
     Raises WindowError where it is nested too deep to be written as text at all.
     """
     stated = {name: value for name, value in record.items() if value is not None and value != ""}
-    of_link = [names[field] for field in _OF_LINK]
     click_id = stated.get(names["id"])
     try:
         if treat is not None:
             for name in address_names(names) & stated.keys():
                 stated[name] = treated_value(stated[name], treat)
-        event = {name: value for name, value in stated.items() if name not in of_link}
-        text, told_apart_by = _as_json(stated, treat), _as_json(event, treat)
+        text = _as_json(stated)
+        if treat is not None:
+            text = treated_strings(text, treat)
+        event = event_of(text, names)
     except RecursionError:
         raise WindowError("a record has values nested too deep to be kept") from None
     return Rejected(
         reason=reason,
         text=text,
-        event=blake2b(told_apart_by.encode(), digest_size=16).hexdigest(),
+        event=event,
         id=click_id if isinstance(click_id, str) else None,
         clicked_at=clicked_at,
         position=position,
     )
+
+
+def event_of(text: str, names: Mapping[str, str]) -> str:
+    """What tells a record apart, from the text that is kept of it: a hash of all but its link's.
+
+    `names` are the service's names of fields, where they aren't the contract's. Raises ValueError
+    or TypeError where the text is no record's.
+    """
+    record = json.loads(text)
+    if not isinstance(record, dict):
+        raise TypeError("a record is an object")
+    of_link = {names.get(field, field) for field in _OF_LINK}
+    event = {name: value for name, value in record.items() if name not in of_link}
+    return blake2b(_as_json(event).encode(), digest_size=16).hexdigest()
 
 
 def address_names(names: Mapping[str, str]) -> set[str]:
@@ -77,6 +92,5 @@ def keys_of_rejected(
     return keyed
 
 
-def _as_json(value: Mapping[str, Any], treat: Treatment | None) -> str:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return text if treat is None else treated_strings(text, treat)
+def _as_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

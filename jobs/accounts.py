@@ -1,6 +1,6 @@
 """Which accounts take part, and which of them are one to their service."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from archiver.config import Config
 from archiver.config_account import Account
@@ -15,17 +15,20 @@ REFUSED_BEFORE = (
 
 def chosen_accounts(config: Config, names: Sequence[str]) -> list[Account]:
     """The accounts of these names, or all without any. Raises ConfigError for an unknown name."""
-    known = {account.name for account in config.accounts}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ConfigError(
-            *(
-                f"--account {name}: there is no such account in {config.path}; there are: "
-                f"{', '.join(sorted(known))}"
-                for name in unknown
-            )
-        )
+    refuse_unknown(names, [account.name for account in config.accounts], f" in {config.path}")
     return [account for account in config.accounts if not names or account.name in names]
+
+
+def refuse_unknown(names: Iterable[str], known: Collection[str], where: str = "") -> None:
+    """Raise ConfigError, with a line for each, where a name is none of the known ones."""
+    there = ", ".join(sorted(known))
+    unknown = [
+        f"--account {name}: there is no such account{where}; there are: {there}"
+        for name in names
+        if name not in known
+    ]
+    if unknown:
+        raise ConfigError(*unknown)
 
 
 def login_of(account: Account, password: str) -> Login:

@@ -15,10 +15,7 @@ from archiver.windows import belonging, total_seconds
 from jobs.turn import Observer
 from jobs.verdict import AccountVerdict
 from storage.reading import ArchiveReader
-from storage.verification.base import Difference
-
-#: Of how many clicks of a day, and of a kind of difference, the keys are told.
-KEYS_TOLD = 20
+from storage.verification.base import KEYS_TOLD, Difference
 
 
 class Comparison:

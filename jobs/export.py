@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from archiver.errors import ConfigError
 from archiver.lines import line_of
 from archiver.model import CLICK_FIELDS, Row, Window
+from jobs.accounts import refuse_unknown
 from jobs.guarded import is_special, resolved
 from jobs.period import typed_period
 from jobs.whole_file import whole_file, write_errors
@@ -75,17 +76,7 @@ class Export:
         return reader.clicks(account, window)
 
     def _chosen(self, accounts: Sequence[ArchivedAccount]) -> list[ArchivedAccount]:
-        names = {account.name for account in accounts}
-        names.update(self.configured)
-        unknown = [name for name in self.accounts if name not in names]
-        if unknown:
-            there = ", ".join(sorted(names))
-            raise ConfigError(
-                *(
-                    f"--account {name}: there is no such account; there are: {there}"
-                    for name in unknown
-                )
-            )
+        refuse_unknown(self.accounts, {*self.configured, *(account.name for account in accounts)})
         return [a for a in accounts if not self.accounts or a.name in self.accounts]
 
     def _window(self, zone: ZoneInfo) -> Window:

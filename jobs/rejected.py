@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from archiver.errors import ConfigError
 from archiver.model import AccountReport
+from jobs.accounts import refuse_unknown
 from storage.opening import Archive
 from storage.reading import open_reader
 from storage.rejected import RejectedRecord
@@ -24,16 +24,7 @@ def rejected_records(
     """
     with open_reader(directory) as reader:
         archived = [account.name for account in reader.accounts()] if reader else []
-        known = {*archived, *configured}
-        unknown = [name for name in accounts if name not in known]
-        if unknown:
-            there = ", ".join(sorted(known))
-            raise ConfigError(
-                *(
-                    f"--account {name}: there is no such account; there are: {there}"
-                    for name in unknown
-                )
-            )
+        refuse_unknown(accounts, {*archived, *configured})
         for name in archived:
             if reader and (not accounts or name in accounts):
                 yield from reader.rejected.listed(name)

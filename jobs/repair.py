@@ -20,7 +20,7 @@ from archiver.errors import AccountError, ConfigError, StoreError, WindowError
 from archiver.fetching import fetch_slices
 from archiver.identity import facts_of, reconcile
 from archiver.mending import Mended, mend
-from archiver.model import AccountReport, Rejected, Row, Window
+from archiver.model import CLICKED_AT, AccountReport, Rejected, Row, Window
 from archiver.plan import plan_end
 from archiver.sources.base import Source
 from archiver.store import Commit
@@ -53,6 +53,7 @@ class Repaired:
     replaced: int = 0
     removed: int = 0
     unreadable: int = 0
+    orphans: int = 0  # revisions of clicks that aren't stored, taken out
     not_given: int = 0  # clicks that stay though the service doesn't give them any more
     done: bool = False  # else nothing was changed, and the report says why
     sound: bool = False  # there was nothing to do
@@ -122,7 +123,7 @@ class Repair:
             with archive.transaction():
                 number = archive.runs.start(name, "repair", self.run_id, self.clock())
             with all_told(report):
-                slices = self._fetch(archive, covered, report)
+                slices = self._fetch(archive, covered)
                 self._mend(archive, days, found, slices, repaired)
             redact(report, [self.password])
             archive.in_place.check()
@@ -142,9 +143,7 @@ class Repair:
             return "It hasn't come yet"
         return f"`link-archiver backfill --from {self.day} --to {day.end:%Y-%m-%d}` archives it"
 
-    def _fetch(
-        self, archive: Archive, covered: Sequence[Window], report: AccountReport
-    ) -> list[_Slice]:
+    def _fetch(self, archive: Archive, covered: Sequence[Window]) -> list[_Slice]:
         """What the service gives of what is covered of the day and has settled.
 
         Raises SourceError where it can't all be had.
@@ -170,21 +169,16 @@ class Repair:
             )
             windows = intersect(covered, [settled]) if settled else []
             self.observer.begin(name, total_seconds(windows))
-            return self._fetch_windows(source, windows, report)
+            return self._fetch_windows(source, windows)
 
-    def _fetch_windows(
-        self, source: Source, windows: Sequence[Window], report: AccountReport
-    ) -> list[_Slice]:
+    def _fetch_windows(self, source: Source, windows: Sequence[Window]) -> list[_Slice]:
         fetched: list[_Slice] = []
         slices = fetch_slices(source, deque(windows), self.account.concurrency)
         with closing(slices):
             for window, slice_ in slices:
                 if isinstance(slice_, WindowError):
                     raise AccountError(f"{window}: {slice_}. Nothing has been changed")
-                rows = belonging(slice_.rows, window)
-                fetched.append(_Slice(window, rows, slice_.rejected))
-                report.windows += 1
-                report.fetched += len(rows)
+                fetched.append(_Slice(window, belonging(slice_.rows, window), slice_.rejected))
                 self.observer.advance(self.account.name, window)
         return fetched
 
@@ -215,6 +209,8 @@ class Repair:
             for row, key in zip(mended.rows, keys, strict=True)
         }
         revised = reconcile(known, fetched).revised
+        times = (row[CLICKED_AT] for row in mended.rows)
+        orphans = archive.ledger.orphans(name, self.day, set(zip(times, keys, strict=True)))
         whole = MendedDay(
             found,
             mended.rows,
@@ -228,8 +224,10 @@ class Repair:
                 revised=revised,
                 seen_at=self.clock(),
             ),
+            orphans,
         )
-        repaired.sound = found.sound and mended.rows == found.rows and not revised
+        as_it_was = found.sound and mended.rows == found.rows
+        repaired.sound = as_it_was and not (revised or orphans)
         if not repaired.sound:
             repaired.kept_in = days.replace(whole)
         with archive.transaction():
@@ -239,6 +237,8 @@ class Repair:
                     Commit(name, each.window, (), (), {}, self.clock(), each.rejected)
                 )
         repaired.done = True
+        repaired.orphans = len(orphans)
+        repaired.report.windows, repaired.report.fetched = len(slices), len(fetched)
         _tell(repaired, found, mended)
 
 

@@ -1,6 +1,6 @@
 """`verify`: whether what is stored is what was committed. Reads, and writes nothing."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -8,15 +8,18 @@ from operator import itemgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from archiver.errors import ConfigError, CorruptArchiveError
+from archiver.errors import CorruptArchiveError
 from archiver.timestamps import format_utc
+from jobs.accounts import refuse_unknown
 from jobs.period import typed_period
 from jobs.verdict import AccountVerdict, Verdict
 from storage.database import FILE_NAME
 from storage.ledger import DayRow
-from storage.verification.base import Difference
+from storage.verification.base import KEYS_TOLD, Difference, is_day
 from storage.verification.coverage import coverage_differences
 from storage.verification.integrity import integrity_check, table_differences
+from storage.verification.rejected import rejected_differences
+from storage.verification.revisions import dayless_revisions
 from storage.verification.snapshot import Snapshot, open_snapshot
 
 _ONE_SECOND = timedelta(seconds=1)
@@ -66,9 +69,7 @@ class Verification:
         for scope in scopes:
             account = AccountVerdict(scope.account, len(scope.days))
             verdict.accounts.append(account)
-            verdict.differences += coverage_differences(
-                snapshot.connection, scope.account, self.clock()
-            )
+            verdict.differences += self._of_ledger(snapshot, scope.account)
             for day in scope.days:
                 said = scope.said.get(day)
                 found = snapshot.stored.look(scope.account, day, said, count.advance)
@@ -83,18 +84,18 @@ class Verification:
         ]
         return doubtful
 
+    def _of_ledger(self, snapshot: Snapshot, account: str) -> Iterator[Difference]:
+        """What differs of what the ledger has of an account beside its days."""
+        yield from coverage_differences(snapshot.connection, account, self.clock())
+        no_days = [str(day) for day in snapshot.ledger.days(account) if not is_day(day)]
+        if no_days:
+            yield Difference(account, None, "days", 0, len(no_days), tuple(no_days[:KEYS_TOLD]))
+        yield from dayless_revisions(snapshot.connection, account)
+        yield from rejected_differences(snapshot.connection, account)
+
     def _chosen(self, snapshot: Snapshot) -> list[str]:
         archived = snapshot.accounts()
-        known = {*archived, *self.configured}
-        unknown = [name for name in self.accounts if name not in known]
-        if unknown:
-            there = ", ".join(sorted(known))
-            raise ConfigError(
-                *(
-                    f"--account {name}: there is no such account; there are: {there}"
-                    for name in unknown
-                )
-            )
+        refuse_unknown(self.accounts, {*archived, *self.configured})
         return [name for name in archived if not self.accounts or name in self.accounts]
 
     def _scope(self, snapshot: Snapshot, account: str) -> "_Scope":
@@ -102,9 +103,11 @@ class Verification:
         period = typed_period(self.start, self.end, zone)
         first, last = format_utc(period.start)[:10], format_utc(period.end - _ONE_SECOND)[:10]
         said = {
-            day: row for day, row in snapshot.ledger.days(account).items() if first <= day <= last
+            day: row
+            for day, row in snapshot.ledger.days(account).items()
+            if is_day(day) and first <= day <= last
         }
-        stored = {day for day in snapshot.stored.days(account) if first <= day <= last}
+        stored = {day for day in snapshot.days(account) if first <= day <= last}
         return _Scope(account, sorted(said.keys() | stored), said)
 
 

@@ -77,10 +77,16 @@ def open_read_only(directory: Path) -> sqlite3.Connection | None:
             return None
         connection = _connect_read_only(path)
         connection.execute("PRAGMA query_only = ON")
-        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'runs'").fetchone():
+        if has_table(connection, "runs"):
             return connection
         connection.close()  # the first run was ended before it had made its tables
         return None
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether a table is there: what is only read may be of an earlier version, or damaged."""
+    asked = "SELECT 1 FROM sqlite_schema WHERE name = ?"
+    return connection.execute(asked, (name,)).fetchone() is not None
 
 
 def _connect_read_only(path: Path) -> sqlite3.Connection:

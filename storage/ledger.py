@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from operator import itemgetter
 from typing import NamedTuple
@@ -19,14 +19,10 @@ from storage.rejected import RejectedRecords
 
 _LINK_FIELDS = ("link_id", "link", "destination", "title", "group")
 _link_of = itemgetter(*map(CLICK_FIELDS.index, _LINK_FIELDS))
-_REVISION_COLUMNS = (
-    "account",
-    "clicked_at",
-    "key",
-    "number",
-    "seen_at",
-    *map(quoted, FACT_FIELDS),
-)
+_REVISION_KEY = ("account", "clicked_at", "key", "number")
+#: A revision as it is in the database; its click is the second and the third.
+REVISION_COLUMNS = (*_REVISION_KEY, "seen_at", *FACT_FIELDS)
+_REVISION_COLUMNS = ", ".join(map(quoted, REVISION_COLUMNS))
 
 
 class DayRow(NamedTuple):
@@ -83,8 +79,17 @@ class Ledger:
         covered = self.coverage(commit.account)
         self._replace_coverage(commit.account, covered, merge([*covered, commit.window]))
 
-    def record_day(self, commit: Commit, day: str, rows: Sequence[Row]) -> None:
-        """Record anew a day of which `rows` are all clicks; `commit` says which are new."""
+    def record_day(
+        self, commit: Commit, day: str, rows: Sequence[Row], orphans: Sequence[Row] = ()
+    ) -> None:
+        """Record anew a day of which `rows` are all clicks; `commit` says which are new.
+
+        Revisions that are orphans, of no click of the day, are taken out.
+        """
+        self.connection.executemany(
+            f"DELETE FROM click_revisions WHERE ({', '.join(_REVISION_KEY)}) = (?, ?, ?, ?)",
+            [orphan[: len(_REVISION_KEY)] for orphan in orphans],
+        )
         self.connection.execute(
             "DELETE FROM days WHERE account = ? AND day = ?", (commit.account, day)
         )
@@ -121,6 +126,18 @@ class Ledger:
             (account, format_utc(window.start), format_utc(window.end)),
         )
         return {key: tuple(facts) for key, *facts in rows}
+
+    def orphans(self, account: str, day: str, clicks: Collection[tuple[str, str]]) -> list[Row]:
+        """The revisions of a UTC day that are of none of its clicks, given by times and keys.
+
+        As they are in the database: with the values of REVISION_COLUMNS.
+        """
+        rows = self.connection.execute(
+            f"SELECT {_REVISION_COLUMNS} FROM click_revisions "
+            "WHERE account = ? AND substr(clicked_at, 1, 10) = ?",
+            (account, day),
+        )
+        return [row for row in rows if row[1:3] not in clicks]
 
     def days_with_clicks(self, account: str, first: str, last: str) -> list[str]:
         """The UTC days that hold a click between two instants, both in."""
@@ -204,7 +221,7 @@ class Ledger:
                 click,
             ).fetchone()
             self.connection.execute(
-                f"INSERT INTO click_revisions ({', '.join(_REVISION_COLUMNS)}) "
-                f"VALUES ({', '.join('?' * len(_REVISION_COLUMNS))})",
+                f"INSERT INTO click_revisions ({_REVISION_COLUMNS}) "
+                f"VALUES ({', '.join('?' * len(REVISION_COLUMNS))})",
                 (*click, number, seen_at, *facts_of(row)),
             )

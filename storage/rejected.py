@@ -8,6 +8,7 @@ from typing import NamedTuple
 from archiver.rejected import keys_of_rejected
 from archiver.store import Commit
 from archiver.timestamps import format_utc
+from storage.database import has_table
 
 
 class RejectedRecord(NamedTuple):
@@ -60,7 +61,7 @@ class RejectedRecords:
 
     def listed(self, account: str) -> Iterator[RejectedRecord]:
         """An account's rejected records by their slice, then as first seen."""
-        if not self._is_there():
+        if not has_table(self._connection, "rejected"):  # the archive is of an earlier version
             return
         rows = self._connection.execute(
             'SELECT first_seen_at, account, start, "end", reason, text FROM rejected '
@@ -68,8 +69,3 @@ class RejectedRecords:
             (account,),
         )
         yield from map(RejectedRecord._make, rows)
-
-    def _is_there(self) -> bool:
-        """Whether the table is: an archive that is only read may be of an earlier version."""
-        table = "SELECT 1 FROM sqlite_schema WHERE name = 'rejected'"
-        return self._connection.execute(table).fetchone() is not None

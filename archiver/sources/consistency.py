@@ -21,9 +21,7 @@ def until_stable(fetch_once: Callable[[], _Read]) -> _Read:
     try:
         return fetch_once()
     except UnstableError as error:
-        raise UnstableError(
-            f"{error}, {ATTEMPTS} times in a row. It is fetched at the next run"
-        ) from None
+        raise UnstableError(f"{error}, {ATTEMPTS} times in a row. Try again later") from None
 
 
 def refuse_wrong_total(total: int | None, received: int, what: str = "clicks") -> None:

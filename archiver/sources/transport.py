@@ -236,7 +236,7 @@ def _given_up(url: str, failure: TryAgainError, tries: int) -> AccountError | Un
     reason = f"{origin(url)}: {failure}"
     if failure.reached:
         times = "once" if tries == 1 else f"{tries} tries"
-        return UnavailableError(f"{reason} ({times}). It is fetched at the next run")
+        return UnavailableError(f"{reason} ({times}). Try again later")
     return AccountError(f"{reason}. Check the network and the account's base_url")
 
 

@@ -8,6 +8,7 @@ from jobs.cli.context import Context
 from jobs.cli.options import accounts_option, json_option
 
 if TYPE_CHECKING:
+    from archiver.config import Config
     from jobs.verdict import Verdict
 
 
@@ -47,10 +48,12 @@ def command(
     from jobs.cli.verify_text import difference_line, remedies, summary_line
     from jobs.logs import tell
 
+    config = context.load()
+    configured = [account.name for account in config.accounts]
     if against_source:
-        verdict = _compared(context, start, end, accounts)
+        verdict = _compared(context, config, start, end, accounts)
     else:
-        verdict = _verified(context, start, end, accounts)
+        verdict = _verified(context, config, start, end, accounts)
     for account in verdict.accounts:
         for warning in account.warnings:
             tell(logging.WARNING, f"{account.name}: warning: {warning}")
@@ -63,20 +66,23 @@ def command(
     else:
         for difference in verdict.differences:
             show(difference_line(difference))
-    for remedy in remedies(verdict):
+    for remedy in remedies(verdict, configured):
         tell(logging.WARNING, remedy)
     tell(logging.INFO, summary_line(verdict))
     return verdict.exit_code
 
 
 def _verified(
-    context: Context, start: str | None, end: str | None, accounts: tuple[str, ...]
+    context: Context,
+    config: "Config",
+    start: str | None,
+    end: str | None,
+    accounts: tuple[str, ...],
 ) -> "Verdict":
     from jobs.cli.progress import counting
     from jobs.turn import system_clock
     from jobs.verify import Verification
 
-    config = context.load()
     configured = [account.name for account in config.accounts]
     with counting(context, "clicks") as progress:
         asked = Verification(accounts, start, end, system_clock, configured, progress)
@@ -84,7 +90,11 @@ def _verified(
 
 
 def _compared(
-    context: Context, start: str | None, end: str | None, accounts: tuple[str, ...]
+    context: Context,
+    config: "Config",
+    start: str | None,
+    end: str | None,
+    accounts: tuple[str, ...],
 ) -> "Verdict":
     from uuid import uuid4
 
@@ -93,7 +103,6 @@ def _compared(
     from jobs.period import typed_period
     from jobs.verify_source import SourceVerification
 
-    config = context.load()
     chosen = chosen_accounts(config, accounts)
     for account in chosen:
         typed_period(start, end, account.timezone)  # one that is none is said before all else

@@ -12,7 +12,7 @@ from storage.committed import open_committed
 from storage.database import store_errors, transaction
 from storage.jsonl import path_of
 from storage.ledger import DayRow, Ledger
-from storage.mending.base import FoundDay, MendedDay
+from storage.mending.base import FoundDay, MendedDay, refuse_changed
 from storage.replacing import complete_replacements, record_replacement, write_replacement
 from storage.verification.base import Tally, held_against
 
@@ -57,13 +57,14 @@ class JsonlDayStore:
         path, beside = path_of(account, day), None
         with store_errors("write to", self._directory / path):
             new = write_replacement(self._directory, path, map(line_of, mended.rows))
+            refuse_changed(mended.found, self.find(account, day))
             if damaged := mended.damaged():
                 beside = keep_beside(self._directory / path, "damaged", damaged)
             if mended.found.torn:
                 keep_beside(self._directory / path, "torn", mended.found.torn)
             with transaction(self._connection):
                 record_replacement(self._connection, new)
-                self._ledger.record_day(mended.commit, day, mended.rows)
+                self._ledger.record_day(mended.commit, day, mended.rows, mended.orphans)
             complete_replacements(self._connection, self._directory)
         return beside
 

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from archiver.identity import keys_kept, misnamed
 from archiver.lines import is_click
 from archiver.model import CLICK_FIELDS, CLICKED_AT, Row
@@ -14,7 +12,7 @@ from storage.appending import keep_beside
 from storage.database import is_no_text, lenient_text, store_errors, transaction
 from storage.jsonl import path_of
 from storage.ledger import Ledger
-from storage.mending.base import FoundDay, MendedDay
+from storage.mending.base import FoundDay, MendedDay, line_of_columns, refuse_changed
 from storage.sqlite import COLUMNS, HAS_DAY, IN_WINDOW, insert_clicks, past_day, row_of_columns
 from storage.verification.base import Tally, held_against
 
@@ -41,7 +39,7 @@ class SqliteDayStore:
                     rows.append(row)
                     keys.append(columns[-1])
                 else:
-                    unreadable.append(_line_of_columns(columns))
+                    unreadable.append(line_of_columns((*CLICK_FIELDS, "key"), columns))
             tally = Tally()
             tally.add(rows)
             sound = not (
@@ -55,14 +53,14 @@ class SqliteDayStore:
     def replace(self, mended: MendedDay) -> Path | None:
         account, day = mended.found.account, mended.found.day
         beside = None
-        with store_errors("write to", self._directory):
+        with store_errors("write to", self._directory), transaction(self._connection):
+            refuse_changed(mended.found, self.find(account, day))
             if damaged := mended.damaged():
                 beside = keep_beside(self._directory / path_of(account, day), "damaged", damaged)
-            with transaction(self._connection):
-                for condition, values in _conditions(account, day):
-                    self._connection.execute(f"DELETE FROM clicks WHERE {condition}", values)
-                insert_clicks(self._connection, mended.rows, mended.keys)
-                self._ledger.record_day(mended.commit, day, mended.rows)
+            for condition, values in _conditions(account, day):
+                self._connection.execute(f"DELETE FROM clicks WHERE {condition}", values)
+            insert_clicks(self._connection, mended.rows, mended.keys)
+            self._ledger.record_day(mended.commit, day, mended.rows, mended.orphans)
         return beside
 
     def _columns(self, account: str, day: str) -> list[Any]:
@@ -88,19 +86,3 @@ class SqliteDayStore:
 def _conditions(account: str, day: str) -> list[tuple[str, tuple[str, ...]]]:
     """Which rows a day has, and which of its account have none."""
     return [(IN_WINDOW, (account, day, past_day(day))), (_OF_NO_DAY, (account,))]
-
-
-def _line_of_columns(columns: Sequence[Any]) -> bytes:
-    """A row that is no click, as a line of JSON; bytes are written as in SQL."""
-    named = dict(zip((*CLICK_FIELDS, "key"), map(_writable, columns), strict=True))
-    return orjson.dumps(named, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _writable(value: Any) -> Any:
-    if isinstance(value, str):
-        value = value.encode("utf-8", "surrogateescape")
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            pass
-    return f"x'{value.hex()}'" if isinstance(value, bytes) else value

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Protocol
 
 from archiver.identity import digest_of
@@ -9,6 +10,8 @@ from archiver.lines import is_click
 from archiver.model import CLICKED_AT, Row
 from storage.ledger import DayRow
 
+#: Of how many clicks of one difference the keys are told.
+KEYS_TOLD = 20
 #: Told of so many clicks more that were looked at.
 Advance = Callable[[int], None]
 
@@ -93,6 +96,14 @@ class Tally:
                 times if self.first_click is None else [self.first_click, *times]
             )
             self.last_click = max(times if self.last_click is None else [self.last_click, *times])
+
+
+def is_day(value: object) -> bool:
+    """Whether a value of the database is a day, as the program writes it."""
+    try:
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
 
 
 def printable(text: str) -> str:

@@ -78,7 +78,8 @@ def _faults_of_others(connection: sqlite3.Connection) -> Iterator[str]:
 def table_differences(connection: sqlite3.Connection) -> list[Difference]:
     """What of tables, views and indexes isn't as this archive's migrations made it.
 
-    What somebody added, such as a view of his own, is no difference.
+    What somebody added, such as a view of his own, is no difference; but a trigger on what the
+    program made is, for it changes what is stored, or may.
     """
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
         for migrations in (schema.ledger, clicks_schema.clicks):
@@ -92,6 +93,12 @@ def table_differences(connection: sqlite3.Connection) -> list[Difference]:
         Difference(None, None, "table", f"{name}: {shape}", found.get(name))
         for name, shape in expected.items()
         if found.get(name) != shape
+    ] + [
+        Difference(None, None, "trigger", None, f"{name} on {table}")
+        for name, table in connection.execute(
+            "SELECT name, tbl_name FROM sqlite_schema WHERE type = 'trigger' ORDER BY name"
+        )
+        if table in expected
     ]
 
 

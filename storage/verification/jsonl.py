@@ -15,6 +15,7 @@ from storage.jsonl import day_of_path, path_of
 from storage.ledger import DayRow
 from storage.verification.base import Advance, Difference, Findings, Tally, held_against, printable
 from storage.verification.coverage import covered
+from storage.verification.revisions import Revised
 
 _LINES_AT_ONCE = 1000
 
@@ -37,14 +38,17 @@ class JsonlDays:
         return [Difference(None, None, "file", None, printable(path)) for path in self._strays]
 
     def look(self, account: str, day: str, said: DayRow | None, advance: Advance) -> Findings:
-        path = path_of(account, day)
+        path, revised = path_of(account, day), Revised(self._connection, account, day)
         with (
             store_errors("read", self._directory / path, (OSError,)),
             open_committed(self._connection, self._directory, path) as committed,
         ):
             if committed.committed_bytes is None and said is None:
-                return self._look_at_unknown(account, day, committed)
-            return _look_at_known(account, day, said, committed, advance)
+                findings = self._look_at_unknown(account, day, committed)
+            else:
+                findings = _look_at_known(account, day, said, committed, revised, advance)
+        findings.differences += revised.differences()
+        return findings
 
     def _look_at_unknown(self, account: str, day: str, file: Committed) -> Findings:
         """A file that never counted: what a run left, or is writing, where its time is due."""
@@ -56,7 +60,12 @@ class JsonlDays:
 
 
 def _look_at_known(
-    account: str, day: str, said: DayRow | None, file: Committed, advance: Advance
+    account: str,
+    day: str,
+    said: DayRow | None,
+    file: Committed,
+    revised: Revised,
+    advance: Advance,
 ) -> Findings:
     findings, tally = Findings(), Tally()
     found = None if file.file is None else file.length
@@ -71,7 +80,7 @@ def _look_at_known(
     while batch := list(islice(lines, _LINES_AT_ONCE)):
         rows = list(_rows(batch))
         tally.unreadable += len(batch) - len(rows)
-        tally.add(rows)
+        revised.see_in_order(tally.add(rows))
         advance(len(batch))
     findings.clicks = tally.clicks
     findings.differences.extend(held_against(said, tally, account, day))

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archiver.errors import StoreError
-from storage.database import FILE_NAME, open_read_only, store_errors
+from storage.database import FILE_NAME, has_table, open_read_only, store_errors
 from storage.ledger import Ledger
 from storage.opening import refuse_lost_ledger
 from storage.settings import Settings
 from storage.verification.base import StoredDays
 from storage.verification.jsonl import JsonlDays
+from storage.verification.revisions import revised_days
 from storage.verification.sqlite import SqliteDays
 
 
@@ -34,11 +35,17 @@ class Snapshot:
 
     def accounts(self) -> list[str]:
         """All accounts of which the ledger says something, or something is stored."""
-        rows = self.connection.execute(
-            "SELECT name FROM accounts UNION SELECT account FROM days "
-            "UNION SELECT account FROM coverage"
-        )
+        # These may be missing: the ledger is of an earlier version, or damaged, which is named.
+        later = [
+            each for each in ("click_revisions", "rejected") if has_table(self.connection, each)
+        ]
+        asked = [f"SELECT account FROM {table}" for table in ("days", "coverage", *later)]
+        rows = self.connection.execute(" UNION ".join(["SELECT name FROM accounts", *asked]))
         return sorted({name for (name,) in rows} | self.stored.accounts())
+
+    def days(self, account: str) -> set[str]:
+        """The UTC days of which something is stored, whatever the ledger says of their clicks."""
+        return {*self.stored.days(account), *revised_days(self.connection, account)}
 
 
 @contextmanager

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from archiver.identity import misnamed
 from archiver.model import CLICK_FIELDS, CLICKED_AT, Row
 from storage.columns import quoted
-from storage.database import is_damage, is_no_text, lenient_text
+from storage.database import has_table, is_damage, is_no_text, lenient_text
 from storage.ledger import DayRow
 from storage.sqlite import COLUMNS, HAS_DAY, IN_WINDOW, past_day, row_of_columns
 from storage.verification.base import Advance, Difference, Findings, Tally, held_against, printable
+from storage.verification.revisions import Revised
 
 _ROWS_AT_ONCE = 1000
 # As the configuration has it; any other name was written by another program.
@@ -26,8 +27,7 @@ class SqliteDays:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         # There is none where a first run was ended at once, or where another program dropped it.
-        there = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'clicks'").fetchone()
-        self._clicks = "clicks" if there else f"({_NO_CLICKS})"
+        self._clicks = "clicks" if has_table(connection, "clicks") else f"({_NO_CLICKS})"
 
     def accounts(self) -> set[str]:
         found: set[str] = set()
@@ -80,15 +80,17 @@ class SqliteDays:
             return self._look(account, day, said, advance)
 
     def _look(self, account: str, day: str, said: DayRow | None, advance: Advance) -> Findings:
-        tally, wrong_keys = Tally(), 0
+        tally, wrong_keys, revised = Tally(), 0, Revised(self._connection, account, day)
         for rows, keys in self._seconds(account, day):
             advance(len(rows))
+            revised.see(rows, keys)
             clicks = tally.add(rows)
             if len(clicks) == len(rows):
                 wrong_keys += misnamed(rows, keys)
         differences = list(held_against(said, tally, account, day))
         if wrong_keys:
             differences.append(Difference(account, day, "keys", 0, wrong_keys))
+        differences += revised.differences()
         return Findings(tally.clicks, differences)
 
     def _seconds(self, account: str, day: str) -> Iterator[tuple[list[Row], list[str]]]:

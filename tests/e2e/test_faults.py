@@ -78,7 +78,7 @@ FAULTS = {
     "a server error": Fault(
         answering(lambda asked: Reply(asked["pass"].encode(), 500)),
         "HTTP 500",
-        "It is fetched at the next run",
+        "Try again later",
     ),
     "a redirect": Fault(
         answering(lambda _: Reply(b"", 302, (("Location", "https://example.com/"),))),

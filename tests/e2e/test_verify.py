@@ -62,6 +62,22 @@ def test_from_damage_to_repair(link_archiver, full, store) -> None:
 
 
 @stores
+def test_an_account_that_is_not_configured_can_not_be_repaired(link_archiver, full, store) -> None:
+    """So nobody is told to, but what to do first; then the remedy as it is printed mends it."""
+    with full.serving() as address:
+        both = TestArchive(link_archiver.folder, address, store=store, names=("acme", "other"))
+        link_archiver(*BACKFILL)
+        TestArchive(link_archiver.folder, address, store=store, names=("other",))
+        execute(both, f"UPDATE days SET clicks = 7 WHERE (account, day) = ('acme', '{DAMAGED}')")
+        [said] = link_archiver("verify", code=4).err.splitlines()
+        assert said.startswith("link-archiver: acme isn't configured: to repair its days, put")
+        both.write_config(address)
+        [remedy] = link_archiver("verify", code=4).err.splitlines()
+        link_archiver(*remedy.split()[5:])
+        assert link_archiver("verify").out == ""
+
+
+@stores
 def test_the_json_document(link_archiver, full, store) -> None:
     """One document with the outcome, the accounts, and each difference."""
     with full.serving() as address:

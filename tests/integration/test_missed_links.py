@@ -105,7 +105,7 @@ def test_a_list_of_links_that_is_short_is_told_as_links(tmp_path):
         account = archive.run(NOON).accounts[0]
     [error] = account.errors
     said = "links and totals: the service states 2 links and gave 1, 3 times in a row"
-    assert error == f"{said}. It is fetched at the next run"
+    assert error == f"{said}. Try again later"
 
 
 def test_a_linktrack_link_that_cannot_be_read_is_named(tmp_path):

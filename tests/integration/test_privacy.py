@@ -159,6 +159,33 @@ def archive_again(archive: TestArchive):
 
 
 @ways
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_an_address_in_an_odd_spelling_is_one(tmp_path, ip, form) -> None:
+    """Wherever the service puts it: in an address's field, an unknown one, or a record that can't
+    be understood.
+    """
+    padded, network = "198.051.100.077", IPV4.removesuffix("77")
+    spelled = [padded, f"{padded}:80", f"{IPV4}/32", f"{IPV4}.", f"[{IPV4}]", f" {IPV4} ",
+               f"::ffff:{padded}", f"{IPV6}%eth0", f"[{IPV6}]/128", f"{IPV4};{IPV6}"]  # fmt: skip
+    if form == "json":
+        spelled += [f"{IPV4}\0", f"\ufeff{IPV4}\r\n"]  # XML has no NUL
+    history = GarbledHistory()
+    for number, address in enumerate(spelled):
+        history.record(f"2025-09-05 09:00:{number:02}", id=str(number), ip=address, peer=address)
+        history.garble(f"2025-09-05 09:01:{number:02}", id=f"g{number}", ip=address, peer=address)
+    with history.serving() as url:
+        archive = TestArchive(tmp_path, url, store="jsonl", ip=ip, format=form)
+        archive.run(NOON)
+    assert len(archive.stored()) == len(spelled)
+    assert archive.query("SELECT count(*) FROM rejected") == [(len(spelled),)]
+    assert files_with(archive.directory, IPV4, padded, IPV6) == []
+    kept = {click["ip"] for click in archive.stored()}
+    known = {expected_address(archive, ip, address) for address in (IPV4, IPV6)}
+    assert kept == known == {click["extra"]["peer"] for click in archive.stored()}
+    assert (f"{network}0" in kept) == (ip == "truncate")
+
+
+@ways
 def test_no_address_is_told_in_an_error(tmp_path, ip) -> None:
     """Half an answer that is quoted may hold clicks."""
     body = f'{{"history": [{{"ip": "{IPV4}", "peer": "{IPV6}"}}, '.encode()

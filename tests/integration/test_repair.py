@@ -16,11 +16,13 @@ import pytest
 from support.archive import TestArchive
 from support.damage import DAMAGES, day_file, execute
 from support.history import History
+from support.scripted import Reply, scripted
 from support.service import COMPARED, PASSWORD, Service
 from support.verifying import DAMAGED, DAY, NOW, START, backfilled, repair, verify
 
 from archiver.errors import ArchiveBusyError, ConfigError, WindowError
 from archiver.model import Fetched
+from archiver.sources.linktrack import LinktrackSource
 from jobs.lock import hold
 from refserver.database import NewClick
 
@@ -268,6 +270,17 @@ def test_without_the_service_nothing_is_changed(utc, archived, store, fault, mon
     assert (command, outcome, error) == ("repair", "failed", done.report.error)
 
 
+def test_a_repair_promises_nothing_of_the_next_run(utc, archived, monkeypatch):
+    """That doesn't fetch a day that is covered and older than the lookback."""
+    monkeypatch.setattr("archiver.sources.transport._BACKOFF_SECONDS", 0.01)
+    with utc.serving() as url:
+        archive = archived("sqlite", url)
+    with scripted(lambda _: Reply(b"", 503)) as url:
+        archive.write_config(url)
+        error = repair(archive).report.error
+    assert error.endswith("HTTP 503 (3 tries). Try again later")
+
+
 def test_what_a_failed_repair_tells_holds_no_secret(utc, archived, monkeypatch):
     """Neither on the screen nor in the archive."""
 
@@ -367,6 +380,34 @@ def test_another_run_at_work_is_not_disturbed(utc, archived):
         archive = archived("jsonl", url)
         with hold(archive.directory), pytest.raises(ArchiveBusyError):
             repair(archive)
+
+
+@stores
+def test_what_another_program_adds_meanwhile_is_not_lost(utc, archived, store, monkeypatch):
+    """The repair is refused, and nothing changes; the next one takes that in as it finds it."""
+    with utc.serving() as url:
+        archive = archived(store, url)
+        DAMAGES[store]["row deleted" if store == "sqlite" else "line deleted"](archive, DAMAGED)
+        fetch, damage = LinktrackSource.fetch, "row added" if store == "sqlite" else "line added"
+        added: list[Counter[str]] = []
+
+        def fetch_while_another_writes(*arguments) -> Fetched:
+            if not added:
+                DAMAGES[store][damage](archive, DAMAGED)
+                added.append(Counter(everything(archive)))
+            return fetch(*arguments)
+
+        monkeypatch.setattr(LinktrackSource, "fetch", fetch_while_another_writes)
+        done = repair(archive)
+        assert "another program changed what is stored of it while" in done.report.error
+        assert (done.done, done.report.outcome) == (False, "failed")
+        assert [Counter(everything(archive))] == added
+        done = repair(archive)
+        assert (done.as_committed, done.report.error) == (True, None)
+        assert verify(archive).outcome == "intact"
+    assert archive.clicks() == utc.clicks_between(START, NOW)
+    kept = map(identifying, done.kept_in.read_bytes().splitlines())
+    assert not added[0] - Counter(everything(archive)) - Counter(kept)
 
 
 # Crashes

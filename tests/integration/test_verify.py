@@ -103,6 +103,22 @@ def test_an_altered_table_is_named(utc, archived, change, names):
     assert {each.what for each in differences} == {"table"}
 
 
+@pytest.mark.parametrize("table", ["clicks", "coverage", "runs"])
+def test_a_trigger_of_another_program_is_named(utc, archived, table):
+    """On a table of the archive's; one on a table of somebody's own is no difference."""
+    with utc.serving() as url:
+        archive = archived("sqlite", url)
+    trigger = f"AFTER INSERT ON {{}} BEGIN DELETE FROM {table}; END"
+    execute(archive, "CREATE TABLE notes AS SELECT * FROM runs")
+    execute(archive, f"CREATE TRIGGER mine {trigger.format('notes')}")
+    assert verify(archive).outcome == "intact"
+    execute(archive, f"CREATE TRIGGER theirs {trigger.format(table)}")
+    [difference] = verify(archive).differences
+    assert (difference.what, difference.found) == ("trigger", f"theirs on {table}")
+    execute(archive, "DROP TRIGGER theirs")
+    assert verify(archive).outcome == "intact"
+
+
 def test_a_dropped_table_of_clicks_is_named(utc, archived):
     """The days that are gone with it, too."""
     with utc.serving() as url:

@@ -17,10 +17,10 @@ from support.verifying import DAMAGED, DAY, NOW, START, backfilled
 from archiver.config import load_config
 from archiver.errors import ConfigError, StoreError, UnavailableError
 from archiver.model import Fetched
-from jobs.comparison import KEYS_TOLD
 from jobs.verdict import Verdict
 from jobs.verify_source import SourceVerification
 from refserver.database import NewClick
+from storage.verification.base import KEYS_TOLD
 
 stores = pytest.mark.parametrize("store", ["sqlite", "jsonl"])
 id_dialects = pytest.mark.parametrize("dialects", [(), ("no-id",)], ids=["ids", "no-id"])
@@ -48,6 +48,17 @@ def digest_of_all(archive: TestArchive) -> dict[Path, str]:
 def change(service: Service, statement: str) -> None:
     with service.database.writing() as connection:
         assert connection.execute(statement).rowcount > 0
+
+
+@stores
+def test_coverage_that_was_made_larger_by_hand_is_shown_by_the_service_alone(utc, archived, store):
+    """It looks like time without clicks, until somebody asks."""
+    with utc.serving() as url:
+        archive = archived(store, url)
+        utc.record(NewClick(1, START + 5 * DAY, f"::{n}") for n in range(3))
+        execute(archive, "UPDATE coverage SET \"end\" = '2025-09-08T00:00:00Z'")
+        assert archive.differences(NOW) == []
+        assert found(compare(archive)) == [("2025-09-06", "missing", 0, 3)]
 
 
 @stores

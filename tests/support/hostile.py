@@ -19,7 +19,7 @@ AT = "2025-09-05 08:00:00"
 
 BASE_URL = "the account's base_url"
 CHECK_LOGIN = "Check the account's login, its password and its base_url"
-NEXT_RUN = "It is fetched at the next run"
+LATER = "Try again later"
 LARGE = "the answer is larger than 8 MB"
 PAGE_SIZE = "Lower the account's page_size"
 BROKE = "the connection broke before the whole answer was there"
@@ -107,18 +107,18 @@ HTTP = {
     "brotli": Case(
         answer(b"\x1b\x03\x00", "Content-Encoding: br"), "packed otherwise", BASE_URL
     ),
-    "gzip cut short": Case(answer(gzip.compress(GOOD)[:-9], GZIP), BROKE, NEXT_RUN, TRIES),
-    "gzip that is none": Case(answer(GOOD, GZIP), BROKE, NEXT_RUN, TRIES),
+    "gzip cut short": Case(answer(gzip.compress(GOOD)[:-9], GZIP), BROKE, LATER, TRIES),
+    "gzip that is none": Case(answer(GOOD, GZIP), BROKE, LATER, TRIES),
     "a length that is too long": Case(
-        says(OK + b"Content-Length: 999\r\n\r\n" + GOOD), BROKE, NEXT_RUN, TRIES
+        says(OK + b"Content-Length: 999\r\n\r\n" + GOOD), BROKE, LATER, TRIES
     ),
     "a length that is too short": Case(
         says(OK + b"Content-Length: 70\r\n\r\n" + GOOD), "isn't a whole JSON", BASE_URL
     ),
-    "a chunk of negative size": Case(says(CHUNKED + b"-5\r\n" + GOOD), BROKE, NEXT_RUN, TRIES),
-    "a chunk that is none": Case(says(CHUNKED + b"xyz\r\n" + GOOD), BROKE, NEXT_RUN, TRIES),
+    "a chunk of negative size": Case(says(CHUNKED + b"-5\r\n" + GOOD), BROKE, LATER, TRIES),
+    "a chunk that is none": Case(says(CHUNKED + b"xyz\r\n" + GOOD), BROKE, LATER, TRIES),
     "a last chunk that is missing": Case(
-        says(CHUNKED + b"%x\r\n%s\r\n" % (len(GOOD), GOOD)), BROKE, NEXT_RUN, TRIES
+        says(CHUNKED + b"%x\r\n%s\r\n" % (len(GOOD), GOOD)), BROKE, LATER, TRIES
     ),
     **{
         f"a redirect by {status}": Case(
@@ -133,14 +133,14 @@ HTTP = {
     ),
     "a body that drips": Case(
         dripping(OK + b"Content-Length: 999\r\n\r\n", b"x"),
-        "no whole answer within 1 seconds", NEXT_RUN, TRIES, "1s",
+        "no whole answer within 1 seconds", LATER, TRIES, "1s",
     ),
     "headers that drip": Case(
-        dripping(OK, b"A: b\r\n"), "no whole answer within 1 seconds", NEXT_RUN, TRIES, "1s"
+        dripping(OK, b"A: b\r\n"), "no whole answer within 1 seconds", LATER, TRIES, "1s"
     ),
     "a flood of 100 Continue": Case(
         endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000),
-        "no whole answer within 1 seconds", NEXT_RUN, TRIES, "1s",
+        "no whole answer within 1 seconds", LATER, TRIES, "1s",
     ),
     "Retry-After of a year": Case(
         answer(b"", "Retry-After: 31536000", status="429 Too Many Requests"),
@@ -156,11 +156,11 @@ HTTP = {
         "asks to wait for more than a day", "run again later",
     ),
     "Retry-After in the past": Case(
-        answer(b"", "Retry-After: -7", status="503 Busy"), "HTTP 503", NEXT_RUN, TRIES
+        answer(b"", "Retry-After: -7", status="503 Busy"), "HTTP 503", LATER, TRIES
     ),
     "an early hint": Case(
         says(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK + b"\r\n" + GOOD),
-        "HTTP 103", NEXT_RUN, TRIES,
+        "HTTP 103", LATER, TRIES,
     ),
     **{
         f"a page under {status}": Case(
@@ -174,10 +174,10 @@ HTTP = {
         )
         for status in (204, 205, 304)
     },
-    "HTTP of 1991": Case(says(b"<html>An answer</html>\r\n"), NO_HTTP, NEXT_RUN, TRIES),
-    "many headers": Case(says(OK + b"A: b\r\n" * 5000 + b"\r\n"), NO_HTTP, NEXT_RUN, TRIES),
+    "HTTP of 1991": Case(says(b"<html>An answer</html>\r\n"), NO_HTTP, LATER, TRIES),
+    "many headers": Case(says(OK + b"A: b\r\n" * 5000 + b"\r\n"), NO_HTTP, LATER, TRIES),
     "a long header": Case(
-        says(OK + b"A: " + b"b" * MB + b"\r\n\r\n"), NO_HTTP, NEXT_RUN, TRIES
+        says(OK + b"A: " + b"b" * MB + b"\r\n\r\n"), NO_HTTP, LATER, TRIES
     ),
     "nothing": Case(answer(b""), "isn't a whole JSON", BASE_URL),
     "a certificate of its own": Case(
@@ -192,7 +192,7 @@ def page_of(*records: object, **stated: object) -> Talk:
 
 def unstable(talk: Talk, said: str) -> Case:
     """It is read three times, and isn't of the form of links."""
-    return Case(talk, f"{said}, 3 times in a row", NEXT_RUN, 3, of_totals=1)
+    return Case(talk, f"{said}, 3 times in a row", LATER, 3, of_totals=1)
 
 
 def with_field(name: str, value: object) -> Talk:

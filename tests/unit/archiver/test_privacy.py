@@ -2,6 +2,7 @@
 
 import json
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from time import monotonic
 
 import pytest
 from hypothesis import example, given
@@ -34,15 +35,19 @@ def spellings(address: IPv4Address | IPv6Address) -> list[str]:
     """An address in each way in which services write it."""
     if isinstance(address, IPv4Address):
         mapped = IPv6Address(f"::ffff:{address}")
+        padded = ".".join(f"{int(number):03}" for number in str(address).split("."))
         bare = [str(address), f"{address}:8080", str(mapped), mapped.exploded,
-                f"::ffff:{address}", f"::FFFF:{address}%eth0",
-                f"[::ffff:{address}]:80"]  # fmt: skip
+                f"::ffff:{address}", f"::FFFF:{address}%eth0", f"[::ffff:{address}]:80",
+                padded, f"{padded}:80", f"::ffff:{padded}", f"[{address}]"]  # fmt: skip
     else:
         exploded = address.exploded
         bare = [str(address), exploded, exploded.upper(), f"[{address}]", f"[{exploded}]:443",
-                f"{address}%eth0", f"[{address}%25en1]:1"]  # fmt: skip
-    listed = [f"{bare[0]}, 10.0.0.1", f"{bare[1]},::1, x", f"unknown, {bare[0]}, 10.0.0.1"]
-    return [*bare, *listed, f"  {bare[0]}\t"]
+                f"{address}%eth0", f"[{address}%25en1]:1", f"[{address}]/128"]  # fmt: skip
+    listed = [f"{bare[0]}, 10.0.0.1", f"{bare[1]},::1, x", f"unknown, {bare[0]}, 10.0.0.1",
+              f"{bare[0]} 10.0.0.1", f"{bare[0]};2001:db8::1"]  # fmt: skip
+    about = [f"  {bare[0]}\t", f"{bare[0]}/24", f"{bare[0]}.", f"{bare[0]}\0", f"'{bare[0]}'",
+             f"\ufeff{bare[0]}\r\n", f"<{bare[0]}>", f"({bare[0]})", f"{bare[0]}/32 "]  # fmt: skip
+    return [*bare, *listed, *about]
 
 
 # One address, one result
@@ -54,7 +59,9 @@ def spellings(address: IPv4Address | IPv6Address) -> list[str]:
 @example(IPv6Address("::1"))
 @example(IPv4Address("0.0.0.0"))
 def test_every_spelling_gives_the_same(address):
-    """Capitals, zeros, ports, zones, brackets, mapping and proxies say nothing of the visitor."""
+    """Capitals, zeros, ports, zones, brackets, networks, dots, what no eye sees, mapping and
+    proxies say nothing of the visitor.
+    """
     for treat in TREATMENTS:
         assert len({treat(text) for text in spellings(address)}) == 1
 
@@ -126,8 +133,9 @@ def test_what_is_remembered_is_what_it_was(address, treat):
 
 
 NO_ADDRESSES = [
-    *("unknown", "-", "localhost", "192.0.2.256", "192.0.2", "192.000.002.017", "1.2.3.4/24"),
+    *("unknown", "-", "localhost", "192.0.2.256", "192.0.2", "192.0.2.17.9", "x192.0.2.17", "fed"),
     *("192.0.2.17 via 10.0.0.1", "3221226001", "0xC0000211", "[]", "[", "::g", "1:2", "%", ","),
+    *("192.0.2.17x", "::ffff:192.0.2.256", "2001:db8::17.9", "1:2:3:4:5:6:7:8:9", "", "08:15:30"),
 ]
 
 
@@ -155,10 +163,21 @@ def test_a_list_is_looked_through_up_to_a_point():
     assert truncated("x," * 1_000_000 + "192.0.2.17") is None
 
 
+@pytest.mark.parametrize("text", ["[" * 10**6, "::" * 10**6, "192.0.2.17" + "%" * 10**6 + " z",
+                                  "::1 " + "1." * 10**6 + "z", "1" * 10**6])  # fmt: skip
+def test_a_text_without_end_is_read_once(text):
+    """A service's million letters take no longer than reading them."""
+    begun = monotonic()
+    truncated(text)
+    assert monotonic() - begun < 2
+
+
 def test_a_value_that_is_no_text_is_treated_as_its_json():
-    """A list of addresses is no address."""
-    assert treated_value(["192.0.2.17"], TREATMENTS[0]) is None
-    assert treated_value(["192.0.2.17"], TREATMENTS[1]) == hashed(KEY, '["192.0.2.17"]')
+    """Of a list of addresses the first counts; an object is no address."""
+    assert treated_value(["192.0.2.17"], TREATMENTS[0]) == "192.0.2.0"
+    assert treated_value(["192.0.2.17", "::1"], TREATMENTS[1]) == hashed(KEY, "192.0.2.17")
+    assert treated_value({"a": "192.0.2.17"}, TREATMENTS[0]) is None
+    assert treated_value({"a": "192.0.2.17"}, TREATMENTS[1]) == hashed(KEY, '{"a": "192.0.2.17"}')
     assert treated_value("192.0.2.17", TREATMENTS[0]) == "192.0.2.0"
 
 
@@ -194,13 +213,13 @@ def test_each_string_of_a_document_that_is_an_address_is_treated(document, ascii
 @pytest.mark.parametrize(
     ("treat", "treated"),
     [
-        (truncated, {"192.0.2.0": "a", "x": ["10.0.0.0", "a\\", '"10.0.0.1"']}),
-        (dropped, {"": "a", "x": [None, "a\\", '"10.0.0.1"']}),
+        (truncated, {"192.0.2.0": "a", "x": ["10.0.0.0", "a\\", 'at "10.0.0.1"']}),
+        (dropped, {"": "a", "x": [None, "a\\", 'at "10.0.0.1"']}),
     ],
 )
 def test_keys_and_escapes(treat, treated):
     """A key is treated as a key; what is escaped doesn't end a string."""
-    document = {"192.0.2.17": "a", "x": ["\t10.0.0.1\n", "a\\", '"10.0.0.1"']}
+    document = {"192.0.2.17": "a", "x": ["\t10.0.0.1\n", "a\\", 'at "10.0.0.1"']}
     text = json.dumps(document, separators=(",", ":"))
     assert json.loads(treated_strings(text, treat)) == treated
 
