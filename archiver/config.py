@@ -164,10 +164,9 @@ class Config(Section):
         for index, page in enumerate(pages):
             account = _peek(page, "account")
             if isinstance(account, str) and account not in names:
-                yield (
-                    ("pages", index, "account"),
-                    f"names no account. The accounts are: {', '.join(known) or 'none'}",
-                )
+                there = ", ".join(known) or "none"
+                words = f"{account[:80]!r} is no account. The accounts are: {there}"
+                yield ("pages", index, "account"), words
         outputs = [_peek(page, "output") for page in pages]
         for index, first in _repeated([output and Path(str(output)) for output in outputs]):
             yield ("pages", index, "output"), f"is pages[{first}]'s output too. Change it"

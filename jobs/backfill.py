@@ -35,9 +35,11 @@ class Backfill:
                 f"--from {self.start}: no service had links before {_FIRST_YEAR}, and what is "
                 "covered once isn't fetched again. Is it mistyped?"
             )
+        if start >= end and self.end is None:
+            raise ConfigError(f"--from {self.start} hasn't come yet")
         if start >= end:
             raise ConfigError(
-                f"--to {self.end or 'now'} isn't after --from {self.start}; --to is out, so that "
+                f"--to {self.end} isn't after --from {self.start}; --to is out, so that "
                 "a day is --from 2026-11-19 --to 2026-11-20"
             )
         return Window(start, end)

@@ -26,9 +26,11 @@ def plan(turn: Turn) -> Plan:
     end = plan_end(turn.now, account.settle, local_times(account))
     turn.cut_back(end)
     start = wanted_start(account, _first_run_at(turn))
-    if start is not None and start > turn.now:
-        turn.report.warnings.append(
-            f"since ({format_utc(start)}) hasn't come yet: nothing is archived until then"
+    if account.since is not None and account.since > turn.now:
+        told = turn.report.errors if turn.clock_is_behind() else turn.report.warnings
+        since = format_utc(account.since)
+        told.append(
+            f"since ({since}) hasn't come yet by this machine's clock: nothing is archived"
         )
     return plan_run(
         clip(start, end) if start else None,

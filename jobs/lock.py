@@ -73,6 +73,11 @@ def _lock_file(directory: Path) -> Iterator[int]:
     try:
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except (FileExistsError, NotADirectoryError):
+        raise StoreError(
+            f"can't make {directory}: there is a file in its place. Name another folder as "
+            "archive.directory"
+        ) from None
     except OSError as error:
         raise StoreError(
             f"can't open {path}: {error.strerror}. Check the permissions of the archive's "

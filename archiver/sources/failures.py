@@ -68,8 +68,15 @@ def explained(error: Exception, url: str) -> AccountError | TryAgainError:
             if isinstance(each, kind):
                 return TryAgainError(reason, reached=False)
     if any(_is_no_http(each) for each in causes):
-        return TryAgainError("what came isn't HTTP that can be read")
-    return TryAgainError("the connection broke before the whole answer was there")
+        reason = "what came isn't HTTP that can be read"
+    elif any(isinstance(each, ssl.SSLEOFError) for each in causes):
+        reason = (
+            "the connection broke within TLS; if it does so each time, check whether https:// and "
+            "the port of the account's base_url are right"
+        )
+    else:
+        reason = "the connection broke before the whole answer was there"
+    return TryAgainError(reason)
 
 
 def origin(url: str) -> str:

@@ -105,7 +105,9 @@ def test_an_archive_that_cannot_be_made_is_wrong_there(link_archiver, address) -
     (link_archiver.folder / "archive").write_text("a file where the folder should be")
     told = link_archiver("check", code=3)
     [line] = _failures(told.out)
-    assert f"archive: can't open {link_archiver.folder}/archive/archive.lock: " in line
+    assert (
+        f"archive: can't make {link_archiver.folder}/archive: there is a file in its place" in line
+    )
     assert "Check the permissions of the archive's directory" in line
     assert "ok    acme: it gives the clicks of the time that it is asked for" in told.out
 

@@ -576,7 +576,9 @@ def test_pages(load, problems, lines, refused):
 def test_pages_of_an_unknown_account(problems):
     """A page of an account that isn't there names those that are."""
     text = LINKTRACK + LINKBEE + PAGE.replace("acme", "Acme")
-    assert problems(text) == ["pages[0].account: names no account. The accounts are: acme, bees"]
+    assert problems(text) == [
+        "pages[0].account: 'Acme' is no account. The accounts are: acme, bees"
+    ]
 
 
 def test_pages_with_one_output(problems):

@@ -382,6 +382,13 @@ def test_a_plain_server_behind_https_ends_the_account():
     assert script.asked == []
 
 
+def test_a_server_that_hangs_up_on_tls_may_speak_plain_http():
+    """It may also be the line: so it is tried again, and then told with what may be wrong."""
+    with raw_server(lambda _: None) as (url, _), pytest.raises(UnavailableError) as raised:
+        send(url.replace("http:", "https:"))
+    assert "broke within TLS; if it does so each time, check whether https://" in str(raised.value)
+
+
 @pytest.mark.parametrize(
     "url", ["http://[::1/", "ftp://linktrack.info/", "http:///x", "http://%zz/"]
 )

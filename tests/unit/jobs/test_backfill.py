@@ -40,7 +40,7 @@ def test_each_account_has_its_own_midnight() -> None:
         ("2026-11-20", "2026-11-20", "isn't after"),
         ("2026-11-20", "2026-11-20T04:00:00Z", "isn't after"),
         ("0226-11-20", None, "no service had links before 1991"),
-        ("2026-11-22", None, "--to now isn't after --from 2026-11-22"),
+        ("2026-11-22", None, "--from 2026-11-22 hasn't come yet"),
     ],
 )
 def test_a_period_that_is_none(start, end, said) -> None:

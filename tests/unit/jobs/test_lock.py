@@ -106,7 +106,7 @@ def test_to_ask_for_the_holder_sends_no_run_away(tmp_path) -> None:
 def test_a_directory_that_cannot_be_made_is_told(tmp_path) -> None:
     """A StoreError that names the lock file and what to look at."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"file/archive.lock: .* Check the permissions"):
+    with pytest.raises(StoreError, match=r"file: there is a file in its place. Name another"):
         hold(tmp_path / "file").__enter__()
 
 

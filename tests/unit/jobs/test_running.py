@@ -230,7 +230,7 @@ def test_an_archive_that_cannot_be_opened(run, heard, archive):
     archive.directory.write_text("a file")
     assert run().outcome == "failed"
     assert heard.signals == ["fail"]
-    assert "can't open" in heard.text
+    assert "can't make" in heard.text
     assert samples(archive)["last_run_outcome"]["acme/failed"] == 1
 
 
