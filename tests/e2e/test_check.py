@@ -108,7 +108,7 @@ def test_an_archive_that_cannot_be_made_is_wrong_there(link_archiver, address) -
     assert (
         f"archive: can't make {link_archiver.folder}/archive: there is a file in its place" in line
     )
-    assert "Check the permissions of the archive's directory" in line
+    assert "Name another folder as archive.directory" in line
     assert "ok    acme: it gives the clicks of the time that it is asked for" in told.out
 
 
