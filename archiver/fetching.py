@@ -35,35 +35,40 @@ def fetch_slices(
     Whoever holds `waiting` may change its order between two slices.
     """
     ended = False
-    allowed = 1
     under_way: _UnderWay = {}
     memory = Memory()
     turn = threading.Lock()
     slices = ThreadPoolExecutor(concurrency, thread_name_prefix="fetch")
     # One more than requests, so that the next one is sent while an answer is taken apart.
     pages = ThreadPoolExecutor(concurrency + 1, thread_name_prefix="page")
+
+    def begin(most: int) -> None:
+        while waiting and len(under_way) < most:
+            window = waiting.popleft()
+            share = SliceShare(memory, pages, turn, concurrency + 1)
+            under_way[slices.submit(source.fetch, window, share)] = window, share
+
     try:
         with _switching_often():
+            begin(1)  # whether it can be had tells whether any can
             while waiting or under_way:
-                while waiting and len(under_way) < allowed:
-                    window = waiting.popleft()
-                    share = SliceShare(memory, pages, turn, concurrency + 1)
-                    under_way[slices.submit(source.fetch, window, share)] = window, share
                 done = _first_done(under_way)
                 window, share = under_way.pop(done)
-                allowed = concurrency
                 try:
                     fetched = done.result()
                 except WindowError as error:
                     share.give_back()
                     yield window, error
+                    begin(concurrency)
                     continue
                 if isinstance(fetched, Split):
                     waiting.extendleft(reversed(fetched.windows))
                 else:
+                    begin(concurrency - 1)  # they go on while this one is stored
                     yield window, fetched
                 del done, fetched  # or its clicks stay in memory until there is another one
                 share.give_back()
+                begin(concurrency)
             ended = True
     finally:
         try:

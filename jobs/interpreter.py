@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 #: New objects until the youngest are looked through. A slice of clicks is some 20,000, and a page
-#: of XML some 14,000 while it is taken apart: none of them is in a circle, each is gone as soon
-#: as nobody needs it any more. Circles come with requests and errors, a few dozen each time.
-_NEW_OBJECTS = 50_000
+#: of XML some 14,000 while it is taken apart, of which several are there at once: none of them is
+#: in a circle, each is gone as soon as nobody needs it any more. Circles come with requests and
+#: errors, a few dozen each time.
+_NEW_OBJECTS = 400_000
 
 
 @contextmanager

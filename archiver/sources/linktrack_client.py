@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 from typing import Literal
 
 from archiver.errors import AccountError, RefusedError, SourceError, WindowError
@@ -61,6 +62,9 @@ class LinktrackClient:
         self._has_answered = False
         self._final: AccountError | None = None
         self._misfits = 0
+        # One answer at a time: two would only take the processor's cache, and memory, from each
+        # other, for Python lets one thread compute at a time.
+        self._taking_apart = Lock()
 
     def close(self) -> None:
         self._transport.close()
@@ -76,7 +80,8 @@ class LinktrackClient:
         named = self._named({"format": self._form, **parameters})
         try:
             answer = self._transport.send(f"{self._base_url}{method}", named)
-            envelope = self._parse(answer, list_name)
+            with self._taking_apart:
+                envelope = self._parse(answer, list_name)
         except AccountError as error:
             self._final = error
             raise

@@ -123,6 +123,23 @@ def test_the_first_slice_is_fetched_alone(error):
         assert len(list(fetch_slices(source, windows, 8))) == (3 if error else 10)
 
 
+def test_while_the_first_slice_is_stored_the_next_ones_are_fetched():
+    """Its answer has told that they can be had: nobody waits for the store."""
+    begun = threading.Semaphore(0)
+
+    def answer(window: Window) -> Fetched:
+        if window != hour(0):
+            begun.release()
+        return Fetched([])
+
+    source = Source(answer)
+    with closing(fetch_slices(source, deque(map(hour, range(9))), 3)) as slices:
+        assert next(slices)[0] == hour(0)
+        assert begun.acquire(timeout=PATIENT)
+        assert begun.acquire(timeout=PATIENT)
+        assert not begun.acquire(timeout=0.1), "more than three are under way or wait to be taken"
+
+
 def test_a_slow_consumer_bounds_what_is_held():
     """While a slice is stored, no more are fetched than may be under way."""
     source = Source()
