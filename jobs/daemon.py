@@ -5,6 +5,7 @@ So no two are under way at once, one that comes due meanwhile is done right afte
 ends it in the same way.
 """
 
+import gc
 import logging
 import threading
 import time
@@ -132,6 +133,7 @@ class Daemon:
         self._due.clear()
         self._tell("running")
         self._last = f"{self._run()} at {format_utc(self._clock())}"
+        gc.collect()  # errors lie about in circles, which runs hardly ever look for
         following = format_utc(self._next_run_time())
         tell(logging.INFO, f"next run at {following}")
         self._tell(f"next run {following}; last run: {self._last}")

@@ -4,6 +4,7 @@ After each step the archive is held against the promise, and in the end, when no
 any more, it must be exactly what the service told.
 """
 
+import gc
 import json
 import shutil
 import tempfile
@@ -185,6 +186,7 @@ class History(RuleBasedStateMachine):
                 self._end()
         finally:
             self._within.close()
+            gc.collect()  # as the daemon does after each run
 
     def _end(self) -> None:
         """The faults stop, and all that the service still has is asked for once more."""
