@@ -216,10 +216,13 @@ def _screen(shown: str) -> str:
     return "\n".join(lines).strip()
 
 
-def test_an_empty_folder_is_told(link_archiver, address) -> None:
+@pytest.mark.parametrize("emptied", [True, False])
+def test_an_empty_folder_is_told(link_archiver, address, emptied) -> None:
     """All would begin anew where a disk isn't mounted: cron's mail says so, once."""
     archive = TestArchive(link_archiver.folder, address)
     archive.directory.mkdir()
+    if emptied:
+        (archive.directory / "archive.db").touch()
     told = link_archiver("run").err
     assert told.startswith(
         f"link-archiver: warning: {archive.directory} has no archive: a new one"

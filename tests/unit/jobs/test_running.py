@@ -243,6 +243,19 @@ def test_where_another_run_is_at_work_nothing_is_heard(run, heard, archive):
     assert not (archive.path.parent / "m.prom").exists()
 
 
+def test_a_signal_that_ends_the_last_ping_leaves_the_metrics(run, archive, monkeypatch):
+    """They are written before it, for a ping may take its time."""
+
+    def send(self, signal_, *_):
+        if signal_ == "success":
+            raise EndedBySignal(signal.SIGTERM, 143)
+
+    monkeypatch.setattr("jobs.pings.Ping.send", send)
+    with pytest.raises(EndedBySignal):
+        run()
+    assert samples(archive)["last_run_outcome"]["acme/complete"] == 1
+
+
 @pytest.mark.parametrize(("exit_code", "told"), [(143, "fail"), (0, "log")])
 def test_a_run_that_is_told_to_end(run, heard, archive, exit_code, told):
     """It is a failure, unless a daemon is stopped; what is known of it is in the metrics, and a
