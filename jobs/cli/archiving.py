@@ -16,6 +16,7 @@ from jobs.cli.context import Context
 from jobs.cli.progress import watching
 from jobs.daily import plan
 from jobs.lock import hold as hold_at_once
+from jobs.lock import holder
 from jobs.logs import tell
 from jobs.running import Notices, run_noticed
 from jobs.turn import Observer
@@ -55,7 +56,7 @@ def archive_once(
 def _tell_of_an_empty_folder(directory: Path) -> None:
     """A folder without an archive may be where a disk isn't mounted: all would begin anew."""
     with suppress(StoreError):  # the run says what is wrong with it
-        if directory.is_dir() and is_new(directory):
+        if directory.is_dir() and is_new(directory) and not holder(directory):
             tell(
                 logging.WARNING,
                 f"warning: {directory} has no archive: a new one is begun. If there was one, see "

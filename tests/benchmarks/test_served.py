@@ -50,7 +50,7 @@ def test_any_page_of_any_window(
     if not with_ids:
         expected = [{k: v for k, v in each.items() if k != "id"} for each in expected]
     assert (page.total, page.limit, page.offset) == (len(matching), min(limit, 1000), offset)
-    assert page.records == expected
+    assert list(page.records) == expected
 
 
 def test_answers_over_http(address: str) -> None:
