@@ -94,15 +94,16 @@ class Deadlines:
 
     def _begin(self, watch: Watch, end: float) -> None:
         with self._changed:
-            self._ends[watch] = end
             if self._closed:
                 watch.end()
             elif end < self._looks_at:
+                if self._thread is None:
+                    thread = threading.Thread(target=self._keep, daemon=True)
+                    thread.start()  # where that can't be had, the next exchange tries again
+                    self._thread = thread
                 self._looks_at = end
                 self._changed.notify()
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._keep, daemon=True)
-                    self._thread.start()
+            self._ends[watch] = end
 
     def _keep(self) -> None:
         with self._changed:

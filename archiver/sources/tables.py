@@ -54,9 +54,10 @@ def read_json_table(body: bytes, list_name: str) -> tuple[dict[str, Any], Table]
     """
     refuse_many_parts(body)
     name = f'"{list_name}":'.encode()
-    begin = body.find(name, 0, _LONGEST_HEAD) + len(name)
+    place = body.find(name, 0, _LONGEST_HEAD)
+    begin = place + len(name)
     fields = _fields_of_first(body[begin : begin + _LONGEST_FIRST])
-    if not fields:
+    if place < 0 or not fields:
         return None
     try:
         stated = parse_json(body[:begin] + b"null}")
